@@ -1,0 +1,95 @@
+// Package controller runs the cluster's decisions: one goroutine, elected
+// through the tree, that reads the cluster once, decides every event with
+// package plan, writes the outcome to the tree, shows it in the Image and gives
+// the orders. Only it writes topics and partition states; each of its writes
+// carries a check of /controller_epoch, so one that has been deposed cannot
+// write any more.
+//
+//	Run:   register /brokers/ids/N → elect → load → adopt → recover → serve
+//	serve: take all waiting requests → plan → one Multi → Image → orders → answers
+//
+// Requests that wait at the same time share one write. A single node is its own
+// controller over the embedded tree; nothing here knows that it is alone.
+package controller
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/plan"
+	"github.com/leatmq/leat/replication/tree"
+)
+
+// The errors of a controller, beside those of packages plan and tree.
+var (
+	// ErrNotController is the answer of a broker that does not control the
+	// cluster, or no longer.
+	ErrNotController = errors.New("this is not the correct controller for this cluster")
+	// ErrInconsistentCluster means that the data directory belongs to another
+	// cluster than the tree.
+	ErrInconsistentCluster = errors.New("cluster ids differ")
+)
+
+// Options are what a controller needs of its surroundings.
+type Options struct {
+	Tree      tree.Tree
+	BrokerID  int32
+	Rack      string           // empty: none
+	Endpoints []image.Endpoint // advertised, in the order of the listeners
+	ClusterID string           // of meta.properties, empty: none stored
+
+	// Apply obeys the orders that concern this broker and returns one error, or
+	// nil, for each. It runs on the controller's goroutine.
+	Apply func([]plan.Order) []error
+	// Existing lists the partitions in the data directories. It is asked when
+	// the controller takes office: those the tree does not know are adopted.
+	Existing func() []plan.Existing
+	// Settings are the broker's settings that decisions depend on.
+	Settings func() plan.Settings
+	// ConfigChanged is told each changed configuration, after it can be read
+	// from the Image. It runs on the controller's goroutine.
+	ConfigChanged func(image.Entity, map[string]string)
+
+	Now    func() time.Time
+	Random func() [16]byte
+	Logger *slog.Logger
+}
+
+// Controller is one broker's part in deciding for the cluster.
+type Controller struct {
+	o     Options
+	image atomic.Pointer[image.Image]
+	calls chan call
+	ready chan struct{} // closed when the first picture is complete
+	done  chan struct{} // closed when Run returns
+}
+
+// New returns a controller that does nothing until Run.
+func New(o Options) *Controller {
+	c := &Controller{
+		o:     o,
+		calls: make(chan call, 256),
+		ready: make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	c.image.Store(image.Empty())
+	return c
+}
+
+// Image is the latest picture of the cluster, never nil.
+func (c *Controller) Image() *image.Image { return c.image.Load() }
+
+// Ready is closed when the cluster has been read and every partition this
+// broker leads is led.
+func (c *Controller) Ready() <-chan struct{} { return c.ready }
+
+// call is one request to the controller's goroutine.
+type call struct {
+	ctx    context.Context
+	decide func(*image.Image) (plan.Step, error)
+	answer chan error
+}

@@ -1,0 +1,155 @@
+// Package image is an immutable picture of the cluster: its live brokers, its
+// topics with who leads each partition, and the configurations kept in the
+// tree. Metadata is answered from it, and the controller decides by it.
+//
+// A picture never changes. With(Changes) gives the next one, sharing whatever
+// stayed: a topic that did not change is the same pointer in both. So a reader
+// takes one picture at the start of a request and needs no lock, and whoever
+// caches something made of a topic may key it by the pointer.
+//
+//	Image ── Brokers      sorted by id
+//	      ── topics       sorted by name ──┐
+//	      ── ids          sorted by id  ───┴→ *Topic ── Partitions (index = number)
+//	      ── configs      brokers, clients, users, ips (topics carry their own)
+package image
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/leatmq/leat/partition/topic"
+)
+
+// NoBroker stands where a broker id is expected and there is none.
+const NoBroker int32 = -1
+
+// Image is one picture of the cluster. Nothing in it may be modified.
+type Image struct {
+	ClusterID       string
+	Controller      int32 // NoBroker while none is elected
+	ControllerEpoch int32
+	FeatureEpoch    int64 // version of /feature, -1 when there is none
+
+	brokers  []Broker // sorted by ID
+	topics   []*Topic // sorted by Name
+	ids      []*Topic // the same topics, sorted by ID; those without an ID are left out
+	deleting []string // sorted names of topics marked for deletion, no longer in topics
+	configs  map[Entity]map[string]string
+}
+
+// Empty is the picture before anything is known.
+func Empty() *Image { return &Image{Controller: NoBroker, FeatureEpoch: -1} }
+
+// Broker is a registered, live broker.
+type Broker struct {
+	ID        int32
+	Epoch     int64  // czxid of its registration
+	Rack      string // empty: none
+	Endpoints []Endpoint
+}
+
+// Endpoint is where one listener of a broker is reached.
+type Endpoint struct {
+	Listener string
+	Protocol string // PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL
+	Host     string
+	Port     int32
+}
+
+// Endpoint returns the broker's endpoint of a listener.
+func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
+	for _, e := range b.Endpoints {
+		if e.Listener == listener {
+			return e, true
+		}
+	}
+	return Endpoint{}, false
+}
+
+// Topic is one topic. Config holds its own overrides only.
+type Topic struct {
+	Name       string
+	ID         topic.ID
+	Internal   bool
+	Partitions []Partition // index = partition number
+	Config     map[string]string
+	Version    int32 // of the topic's znode
+}
+
+// Partition is who holds a partition and who leads it.
+//
+// Invariants: ISR is a subset of Replicas; Leader is in ISR or NoBroker.
+type Partition struct {
+	Replicas        []int32 // the whole list; its first is the preferred leader
+	Adding          []int32 // part of Replicas while a reassignment runs
+	Removing        []int32 // part of Replicas while a reassignment runs
+	ISR             []int32
+	Leader          int32
+	LeaderEpoch     int32
+	PartitionEpoch  int32   // version of the state znode; -1: no state yet
+	ControllerEpoch int32   // of the controller that decided it
+	Offline         []int32 // replicas whose disk failed
+}
+
+// Reassigning says whether a reassignment of the partition is under way.
+func (p *Partition) Reassigning() bool { return len(p.Adding) > 0 || len(p.Removing) > 0 }
+
+// Brokers returns the live brokers, sorted by id.
+func (im *Image) Brokers() []Broker { return im.brokers }
+
+// Broker returns a live broker.
+func (im *Image) Broker(id int32) (*Broker, bool) {
+	i, ok := slices.BinarySearchFunc(im.brokers, id, func(b Broker, id int32) int { return int(b.ID) - int(id) })
+	if !ok {
+		return nil, false
+	}
+	return &im.brokers[i], true
+}
+
+// Topics returns all topics, sorted by name.
+func (im *Image) Topics() []*Topic { return im.topics }
+
+// Topic returns the topic of a name, nil if there is none. A topic being
+// deleted is none.
+func (im *Image) Topic(name string) *Topic {
+	i, ok := searchName(im.topics, name)
+	if !ok {
+		return nil
+	}
+	return im.topics[i]
+}
+
+// TopicByID returns the topic of an id, nil if there is none.
+func (im *Image) TopicByID(id topic.ID) *Topic {
+	i, ok := searchID(im.ids, id)
+	if !ok {
+		return nil
+	}
+	return im.ids[i]
+}
+
+// Partition returns a partition, nil if the topic or the number is unknown.
+func (im *Image) Partition(name string, number int32) *Partition {
+	t := im.Topic(name)
+	if t == nil || number < 0 || int(number) >= len(t.Partitions) {
+		return nil
+	}
+	return &t.Partitions[number]
+}
+
+// Deleting says whether the topic is marked for deletion and not yet gone.
+func (im *Image) Deleting(name string) bool {
+	_, ok := slices.BinarySearch(im.deleting, name)
+	return ok
+}
+
+// DeletingTopics returns the sorted names of topics marked for deletion.
+func (im *Image) DeletingTopics() []string { return im.deleting }
+
+func searchName(topics []*Topic, name string) (int, bool) {
+	return slices.BinarySearchFunc(topics, name, func(t *Topic, name string) int { return strings.Compare(t.Name, name) })
+}
+
+func searchID(topics []*Topic, id topic.ID) (int, bool) {
+	return slices.BinarySearchFunc(topics, id, func(t *Topic, id topic.ID) int { return t.ID.Compare(id) })
+}
