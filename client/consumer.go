@@ -11,22 +11,39 @@ import (
 
 // Start says where a consumer begins on a partition for which its group has no
 // committed offset, or where it reads without a group.
-type Start struct{ offset kgo.Offset }
+type Start struct {
+	offset kgo.Offset
+	// afterMs is the wanted time in ms since the epoch, -1 for other kinds.
+	afterMs int64
+	// resolve tells the beginning in a partition that holds offsets start to
+	// end; unused for a time.
+	resolve func(start, end int64) int64
+}
 
 // FromBeginning starts at the first record that is kept.
-func FromBeginning() Start { return Start{kgo.NewOffset().AtStart()} }
+func FromBeginning() Start {
+	return Start{kgo.NewOffset().AtStart(), -1, func(start, _ int64) int64 { return start }}
+}
 
 // FromEnd starts at records appended after the consumer came.
-func FromEnd() Start { return Start{kgo.NewOffset().AtEnd()} }
+func FromEnd() Start {
+	return Start{kgo.NewOffset().AtEnd(), -1, func(_, end int64) int64 { return end }}
+}
 
 // FromLast starts n records before the end of each partition.
-func FromLast(n int64) Start { return Start{kgo.NewOffset().AtEnd().Relative(-n)} }
+func FromLast(n int64) Start {
+	return Start{kgo.NewOffset().AtEnd().Relative(-n), -1, func(_, end int64) int64 { return end - n }}
+}
 
 // FromOffset starts at an offset of each partition.
-func FromOffset(offset int64) Start { return Start{kgo.NewOffset().At(offset)} }
+func FromOffset(offset int64) Start {
+	return Start{kgo.NewOffset().At(offset), -1, func(_, _ int64) int64 { return offset }}
+}
 
 // FromTime starts at the first record whose timestamp is t or later.
-func FromTime(t time.Time) Start { return Start{kgo.NewOffset().AfterMilli(t.UnixMilli())} }
+func FromTime(t time.Time) Start {
+	return Start{kgo.NewOffset().AfterMilli(t.UnixMilli()), t.UnixMilli(), nil}
+}
 
 // ConsumerOptions are a consumer's settings.
 type ConsumerOptions struct {
@@ -143,6 +160,16 @@ func (c *Consumer) Poll(ctx context.Context) (Batch, error) {
 // Commit commits, for the group, the position after everything polled so far.
 func (c *Consumer) Commit(ctx context.Context) error {
 	return c.config.wrap("commit offsets", c.kgo.CommitUncommittedOffsets(ctx))
+}
+
+// CommitRecords commits, for the group, the position after each of records; of
+// several records of one partition the last counts.
+func (c *Consumer) CommitRecords(ctx context.Context, records ...Record) error {
+	wire := make([]*kgo.Record, len(records))
+	for i, r := range records {
+		wire[i] = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch}
+	}
+	return c.config.wrap("commit offsets", c.kgo.CommitRecords(ctx, wire...))
 }
 
 // Close leaves the group and disconnects.
