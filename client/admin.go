@@ -2,8 +2,11 @@ package client
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -75,7 +78,7 @@ func (a *Admin) CreateTopic(ctx context.Context, t NewTopic) (Topic, error) {
 	if err := withMessage(r.Err, r.ErrMessage); err != nil {
 		return Topic{}, a.config.wrap(op, err)
 	}
-	return Topic{Name: t.Name, ID: r.ID.String(), PartitionCount: r.NumPartitions, Replicas: r.ReplicationFactor}, nil
+	return Topic{Name: t.Name, ID: id(r.ID), PartitionCount: r.NumPartitions, Replicas: r.ReplicationFactor}, nil
 }
 
 // DeleteTopic deletes a topic and all its records.
@@ -120,6 +123,26 @@ func (a *Admin) AlterTopic(ctx context.Context, name string, set map[string]stri
 	}
 	return nil
 }
+
+// coordinated calls f again, as long as ctx allows, while the group's
+// coordinator is only coming up: the first use of groups in a cluster makes the
+// internal topic.
+func coordinated(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.NotCoordinator) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// id is a topic id as Kafka writes it: base64url without padding.
+func id(t kadm.TopicID) string { return base64.RawURLEncoding.EncodeToString(t[:]) }
 
 // missing is the error for a topic that metadata does not know.
 func (a *Admin) missing(op string) error {

@@ -62,12 +62,16 @@ func (a *Admin) Groups(ctx context.Context) ([]Group, error) {
 // DescribeGroup tells who is in a group and how far it is.
 func (a *Admin) DescribeGroup(ctx context.Context, name string) (GroupDescription, error) {
 	op := fmt.Sprintf("describe group %q", name)
-	lags, err := a.kadm.Lag(ctx, name)
+	var l kadm.DescribedGroupLag
+	err := coordinated(ctx, func() error {
+		lags, err := a.kadm.Lag(ctx, name)
+		if err != nil {
+			return err
+		}
+		l = lags[name]
+		return l.Error()
+	})
 	if err != nil {
-		return GroupDescription{}, a.config.wrap(op, err)
-	}
-	l := lags[name]
-	if err := l.Error(); err != nil {
 		return GroupDescription{}, a.config.wrap(op, err)
 	}
 	if l.State == "Dead" {
@@ -110,9 +114,12 @@ func groupOffset(p kadm.GroupMemberLag) GroupOffset {
 
 // DeleteGroup deletes a group that has no members, with its offsets.
 func (a *Admin) DeleteGroup(ctx context.Context, name string) error {
-	r, err := a.kadm.DeleteGroup(ctx, name)
-	if err == nil {
-		err = r.Err
-	}
+	err := coordinated(ctx, func() error {
+		r, err := a.kadm.DeleteGroup(ctx, name)
+		if err != nil {
+			return err
+		}
+		return r.Err
+	})
 	return a.config.wrap(fmt.Sprintf("delete group %q", name), err)
 }

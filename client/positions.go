@@ -32,7 +32,11 @@ func (a *Admin) Spans(ctx context.Context, o ConsumerOptions) (map[TopicPartitio
 	}
 	var committed kadm.OffsetResponses
 	if o.Group != "" {
-		if committed, err = a.kadm.FetchOffsets(ctx, o.Group); err != nil {
+		err = coordinated(ctx, func() error {
+			committed, err = a.kadm.FetchOffsets(ctx, o.Group)
+			return err
+		})
+		if err != nil {
 			return nil, a.config.wrap(op, err)
 		}
 	}

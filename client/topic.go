@@ -66,7 +66,7 @@ func (a *Admin) Topics(ctx context.Context, internal bool) ([]Topic, error) {
 // summary is d as a row of a listing.
 func summary(d kadm.TopicDetail) Topic {
 	return Topic{
-		Name: d.Topic, ID: d.ID.String(), Internal: d.IsInternal,
+		Name: d.Topic, ID: id(d.ID), Internal: d.IsInternal,
 		PartitionCount: int32(len(d.Partitions)), Replicas: int16(d.Partitions.NumReplicas()),
 	}
 }

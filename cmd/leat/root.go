@@ -34,17 +34,14 @@ func (e *usageError) Unwrap() error { return e.err }
 // newRoot returns the whole command tree.
 func newRoot() *cobra.Command {
 	c := &cli{}
-	root := &cobra.Command{
-		Use:           "leat",
-		Short:         "A partitioned commit log that speaks the Kafka protocol",
-		Version:       version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Example: `  leat broker --data-dir /var/lib/leat
+	root := group("leat", "A partitioned commit log that speaks the Kafka protocol",
+		newTopic(c), newProduce(c), newConsume(c), newGroup(c))
+	root.Version, root.SilenceErrors, root.SilenceUsage = version, true, true
+	root.Args = cobra.ArbitraryArgs
+	root.Example = `  leat broker --data-dir /var/lib/leat
   leat topic create orders --partitions 6
   echo hello | leat produce orders
-  leat consume orders --from beginning --exit`,
-	}
+  leat consume orders --from beginning --exit`
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{cmd.CommandPath(), err}
 	})
@@ -58,7 +55,6 @@ func newRoot() *cobra.Command {
 		}
 		return nil
 	}
-	root.AddCommand(newTopic(c), newProduce(c), newConsume(c), newGroup(c))
 	return root
 }
 
