@@ -14,10 +14,10 @@
 // old one. A transaction begins with the first transactional batch and ends with
 // a marker:
 //
-//	          transactional batch             marker
-//	  none ───────────────────────▶ open ───────────────▶ complete ──▶ gone
-//	                                                      until the marker is
-//	                                                      below the high watermark
+//	        transactional batch             marker
+//	none ───────────────────────▶ open ───────────────▶ complete ──▶ gone
+//	                                                    until the marker is
+//	                                                    below the high watermark
 //
 // Consumers that read committed data may not pass the first offset of a
 // transaction that is open or complete but not yet replicated: FirstUnstable.

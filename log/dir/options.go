@@ -1,0 +1,82 @@
+package dir
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/vfs"
+)
+
+// Options say how to open data directories. The zero value of a field means
+// what its comment says.
+type Options struct {
+	FS     vfs.FS           // nil: the operating system's
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default()
+
+	// BrokerID is broker.id; a directory that says another is refused. Below
+	// 0: take what the directories say, else 0.
+	BrokerID int32
+	// ClusterID: a directory that says another is refused. Empty: take what the
+	// directories say, else make one.
+	ClusterID string
+
+	// Threads is num.recovery.threads.per.data.dir; 0: 1.
+	Threads int
+	// Files bounds the open files of all logs. nil: one of 4,000.
+	Files *log.FileCache
+	// Config gives the configuration of a log that is found at start.
+	// nil: log.DefaultConfig.
+	Config func(checkpoint.Partition) log.Config
+	// ProducerExpiry is producer.id.expiration.ms; 0: a day.
+	ProducerExpiry time.Duration
+	// HighWatermark gives the high watermark of a partition, or -1 when the
+	// broker has no replica of it now: then nothing of it is removed, and the
+	// last one known stays in the checkpoint. nil: always -1.
+	HighWatermark func(checkpoint.Partition) int64
+	// Clean compacts; nil: nothing is compacted.
+	Clean CleanFunc
+	// OnOffline is told, once per directory, that it went offline. nil: nobody.
+	OnOffline func(*Dir, error)
+	// MinFree is leat.disk.min.free.bytes: with less free, appends are refused
+	// with log.ErrNoSpace. 0: 1 % of the disk or 256 MiB, whichever is less;
+	// below 0: no mark.
+	MinFree int64
+
+	Intervals Intervals
+}
+
+// Intervals are the periods of background work; 0 means the default named.
+type Intervals struct {
+	Initial        time.Duration // log.initial.task.delay.ms: before the first round; 30 s
+	Retention      time.Duration // log.retention.check.interval.ms; 5 min
+	Flush          time.Duration // log.flush.scheduler.interval.ms: how often flush.ms is looked at; 1 s
+	RecoveryPoints time.Duration // log.flush.offset.checkpoint.interval.ms; 60 s
+	LogStarts      time.Duration // log.flush.start.offset.checkpoint.interval.ms; 60 s
+	HighWatermarks time.Duration // replica.high.watermark.checkpoint.interval.ms; 5 s
+	Producers      time.Duration // producer.id.expiration.check.interval.ms; 10 min
+	Clean          time.Duration // log.cleaner.backoff.ms: pause when nothing is dirty; 15 s
+	Space          time.Duration // how often free space is looked at; 1 s
+}
+
+// Uncleaned is a log that has cleanup.policy compact.
+type Uncleaned struct {
+	Partition     checkpoint.Partition
+	Log           *log.Log
+	FirstDirty    int64 // where the last cleaning ended
+	HighWatermark int64
+}
+
+// Cleaned says what a CleanFunc did.
+type Cleaned struct {
+	Partition  checkpoint.Partition
+	FirstDirty int64 // the new end of the clean part
+}
+
+// CleanFunc picks the log that needs compaction most and compacts it. worked is
+// false when none needs any. An error is about that one log: it is not offered
+// again until restart, unless the context ended.
+type CleanFunc func(ctx context.Context, logs []Uncleaned) (c Cleaned, worked bool, err error)
