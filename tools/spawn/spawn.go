@@ -1,0 +1,194 @@
+// Package spawn runs leat brokers as processes of their own, for tests and
+// tools that must kill one, measure one, or point another program at one.
+package spawn
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Build compiles cmd/leat of the module that holds this source and returns the
+// binary's path, inside dir.
+func Build(ctx context.Context, dir string) (string, error) {
+	_, here, _, ok := runtime.Caller(0)
+	if !ok {
+		return "", errors.New("spawn: the source's place is unknown")
+	}
+	bin := filepath.Join(dir, "leat")
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd/leat")
+	build.Dir = filepath.Join(filepath.Dir(here), "..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("spawn: build leat: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// Options say which broker to run.
+type Options struct {
+	// Bin is the leat binary.
+	Bin string
+	// DataDir holds its data.
+	DataDir string
+	// Listen and Admin are its addresses; empty picks free ports of
+	// 127.0.0.1.
+	Listen, Admin string
+	// Set are key=value settings.
+	Set []string
+	// Env is added to the environment.
+	Env []string
+}
+
+// Broker is one running process.
+type Broker struct {
+	// Addr is where clients connect, Admin where /metrics and /readyz are.
+	Addr, Admin string
+
+	cmd  *exec.Cmd
+	log  logBuffer
+	done chan struct{} // closed when the process has ended
+	err  error         // how it ended; read after done
+}
+
+// Start runs a broker and waits until it is ready.
+func Start(ctx context.Context, o Options) (*Broker, error) {
+	b := &Broker{Addr: o.Listen, Admin: o.Admin, done: make(chan struct{})}
+	for _, addr := range []*string{&b.Addr, &b.Admin} {
+		if *addr == "" {
+			free, err := FreeAddr()
+			if err != nil {
+				return nil, err
+			}
+			*addr = free
+		}
+	}
+	args := []string{"broker", "--data-dir", o.DataDir, "--listen", b.Addr, "--admin-listen", b.Admin}
+	for _, s := range o.Set {
+		args = append(args, "--set", s)
+	}
+	b.cmd = exec.Command(o.Bin, args...)
+	b.cmd.Env = append(os.Environ(), o.Env...)
+	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := b.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("spawn: %w", err)
+	}
+	go func() {
+		b.err = b.cmd.Wait()
+		close(b.done)
+	}()
+	if err := b.awaitReady(ctx); err != nil {
+		return nil, errors.Join(err, b.Kill())
+	}
+	return b, nil
+}
+
+// awaitReady polls /readyz.
+func (b *Broker) awaitReady(ctx context.Context) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if answer, err := http.Get("http://" + b.Admin + "/readyz"); err == nil {
+			_, err = io.Copy(io.Discard, answer.Body)
+			if err = errors.Join(err, answer.Body.Close()); err == nil && answer.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-b.done:
+			return fmt.Errorf("spawn: the broker ended before it was ready: %v\n%s", b.err, b.log.String())
+		case <-ctx.Done():
+			return fmt.Errorf("spawn: the broker was not ready: %w\n%s", ctx.Err(), b.log.String())
+		case <-tick.C:
+		}
+	}
+}
+
+// Pid is the process id.
+func (b *Broker) Pid() int { return b.cmd.Process.Pid }
+
+// Log returns what the broker wrote so far: at most its first and last parts.
+func (b *Broker) Log() string { return b.log.String() }
+
+// Done is closed when the process has ended.
+func (b *Broker) Done() <-chan struct{} { return b.done }
+
+// Kill ends the broker as a crash does and waits for it.
+func (b *Broker) Kill() error {
+	err := b.cmd.Process.Kill()
+	<-b.done
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Stop ends the broker by SIGTERM and returns an error unless it exits with 0
+// in time.
+func (b *Broker) Stop(ctx context.Context) error {
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-b.done:
+		if b.err != nil {
+			return fmt.Errorf("spawn: the broker stopped badly: %w\n%s", b.err, b.log.String())
+		}
+		return nil
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("spawn: the broker did not stop: %w\n%s", ctx.Err(), b.log.String()), b.Kill())
+	}
+}
+
+// FreeAddr returns an address of 127.0.0.1 with a port nobody listens on.
+func FreeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("spawn: find a free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// logBuffer keeps the beginning and the end of what is written to it.
+type logBuffer struct {
+	mu         sync.Mutex
+	head, tail bytes.Buffer
+}
+
+const keepLog = 64 << 10
+
+// Write keeps p; the middle of a long log is dropped.
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.head.Len() < keepLog {
+		l.head.Write(p)
+		return len(p), nil
+	}
+	l.tail.Write(p)
+	if over := l.tail.Len() - keepLog; over > keepLog {
+		l.tail.Next(over)
+	}
+	return len(p), nil
+}
+
+// String returns what is kept.
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tail.Len() == 0 {
+		return l.head.String()
+	}
+	return l.head.String() + "\n…\n" + l.tail.String()
+}
