@@ -1,0 +1,119 @@
+package partition
+
+import (
+	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/partition/wait"
+)
+
+// ReadRequest asks a leader for records.
+type ReadRequest struct {
+	Offset   int64
+	MaxBytes int
+	MinOne   bool // the first batch whole, however large
+	// Committed hides records of undecided transactions and lists the aborted
+	// ones (isolation level read_committed).
+	Committed bool
+	// LastFetchedEpoch is the epoch of the last record the reader has, -1 when
+	// it does not say. A reader whose log has parted from the leader's is told
+	// where (KIP-595).
+	LastFetchedEpoch int32
+	// Aborted is where the aborted transactions are appended.
+	Aborted []log.AbortedTxn
+}
+
+// Divergence is where the leader's log parts from the reader's: the largest
+// epoch both may have, and where it ended.
+type Divergence struct {
+	Epoch     int32
+	EndOffset int64
+}
+
+// Reading is what a read found. The Slice must be released.
+type Reading struct {
+	Slice         log.Slice
+	HighWatermark int64
+	LastStable    int64
+	StartOffset   int64
+	Aborted       []log.AbortedTxn
+	Diverging     *Divergence // then there are no records
+}
+
+// Read finds records from an offset on that consumers may see. An offset
+// between the high watermark and the end of the log is in range: there is
+// nothing yet.
+//
+// Errors: log.ErrOffsetOutOfRange, log.ErrClosed, *log.IOError.
+func (l *Leader) Read(q ReadRequest) (Reading, error) {
+	lg := l.replica.log
+	out := Reading{HighWatermark: l.HighWatermark(), StartOffset: lg.StartOffset(), Aborted: q.Aborted}
+	out.LastStable = lg.LastStableOffset(out.HighWatermark)
+	if q.LastFetchedEpoch >= 0 {
+		d, err := l.diverging(q)
+		if d != nil || err != nil {
+			out.Diverging = d
+			return out, err
+		}
+	}
+	if q.Offset < out.StartOffset || q.Offset > lg.EndOffset() {
+		return out, log.ErrOffsetOutOfRange
+	}
+	bound := out.HighWatermark
+	if q.Committed {
+		bound = out.LastStable
+	}
+	if q.Offset >= bound {
+		return out, nil
+	}
+	var err error
+	out.Slice, err = lg.Read(log.ReadRequest{Offset: q.Offset, UpTo: bound, MaxBytes: q.MaxBytes, MinOne: q.MinOne})
+	if err != nil || !q.Committed || out.Slice.Len() == 0 {
+		return out, err
+	}
+	if out.Aborted, err = lg.Aborted(q.Aborted, q.Offset, bound); err != nil {
+		out.Slice.Release()
+	}
+	return out, err
+}
+
+// diverging compares the epoch of the reader's last record with the leader's
+// history.
+func (l *Leader) diverging(q ReadRequest) (*Divergence, error) {
+	epoch, end := l.replica.log.EndOffsetForEpoch(q.LastFetchedEpoch)
+	switch {
+	case epoch == -1 || end == -1 || q.Offset < l.replica.log.StartOffset():
+		return nil, log.ErrOffsetOutOfRange
+	case epoch < q.LastFetchedEpoch || end < q.Offset:
+		return &Divergence{Epoch: epoch, EndOffset: end}, nil
+	}
+	return nil, nil
+}
+
+// DeleteRecords moves the start of the log up to offset, -1 meaning the high
+// watermark, and returns the new start. The records are gone for readers at
+// once; files go with the next retention.
+//
+// Errors: log.ErrOffsetOutOfRange for a negative offset and for one above the
+// high watermark, ErrNotLeader, *log.IOError.
+func (l *Leader) DeleteRecords(offset int64) (int64, error) {
+	l.role.RLock()
+	defer l.role.RUnlock()
+	if l.retired {
+		return -1, ErrNotLeader
+	}
+	high := l.HighWatermark()
+	if offset == -1 {
+		offset = high
+	}
+	if offset < 0 || offset > high {
+		return -1, log.ErrOffsetOutOfRange
+	}
+	lg := l.replica.log
+	if offset > lg.StartOffset() {
+		if err := lg.SetStartOffset(offset); err != nil {
+			return -1, err
+		}
+		// Long polls look again: a reader before the new start must hear of it.
+		l.replica.watchers.Notify(wait.Event{Offset: high, Lost: true})
+	}
+	return lg.StartOffset(), nil
+}

@@ -1,0 +1,201 @@
+package partition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+
+	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/dir"
+)
+
+// Options say what a Set is made of.
+type Options struct {
+	// Dirs holds the logs.
+	Dirs *dir.Set
+	// GroupCommit makes every append wait for the disk before it is committed;
+	// all that wait share one fsync (leat.fsync=group).
+	GroupCommit bool
+	// Logger gets what fails in the background; nil: slog.Default().
+	Logger *slog.Logger
+}
+
+// Set is all partitions that this broker has a replica of. All methods may be
+// called concurrently; finding one takes no lock that appends share.
+type Set struct {
+	o      Options
+	seed   maphash.Seed
+	shards [64]shard
+	commit commit
+}
+
+// shard holds the replicas whose names hash to it.
+type shard struct {
+	mu       sync.RWMutex
+	replicas map[checkpoint.Partition]*Replica
+}
+
+// NewSet returns a set without replicas. Those that the directories hold join
+// it as the controller orders to lead them.
+func NewSet(o Options) *Set {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	s := &Set{o: o, seed: maphash.MakeSeed()}
+	s.commit.more = make(chan struct{}, 1)
+	return s
+}
+
+// Run makes records durable for topics that want it, until ctx ends.
+func (s *Set) Run(ctx context.Context) error { return s.commit.run(ctx) }
+
+// Get returns this broker's replica. Error: ErrUnknown.
+func (s *Set) Get(p checkpoint.Partition) (*Replica, error) {
+	sh := s.shard(maphash.String(s.seed, p.Topic), p.Index)
+	sh.mu.RLock()
+	r := sh.replicas[p]
+	sh.mu.RUnlock()
+	if r == nil {
+		return nil, ErrUnknown
+	}
+	return r, nil
+}
+
+// Find is Get for a name that is still in a request's buffer. It allocates
+// nothing.
+func (s *Set) Find(topic []byte, index int32) (*Replica, error) {
+	sh := s.shard(maphash.Bytes(s.seed, topic), index)
+	sh.mu.RLock()
+	r := sh.replicas[checkpoint.Partition{Topic: string(topic), Index: index}]
+	sh.mu.RUnlock()
+	if r == nil {
+		return nil, ErrUnknown
+	}
+	return r, nil
+}
+
+func (s *Set) shard(hash uint64, index int32) *shard {
+	return &s.shards[(hash+uint64(uint32(index)))%uint64(len(s.shards))]
+}
+
+// Lead makes this broker the leader of a partition at the state's epoch. The
+// log is opened, or created if there is none.
+//
+// Errors: ErrStaleEpoch, ErrInconsistentID, ErrOffline, *log.IOError.
+func (s *Set) Lead(p checkpoint.Partition, st State) error {
+	r, err := s.Get(p)
+	if err != nil {
+		if r, err = s.open(p, st); err != nil {
+			return fmt.Errorf("%s: %w", p, err)
+		}
+	}
+	if err := r.lead(st); err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	sh := s.shard(maphash.String(s.seed, p.Topic), p.Index)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.replicas == nil {
+		sh.replicas = make(map[checkpoint.Partition]*Replica)
+	}
+	sh.replicas[p] = r
+	return nil
+}
+
+// open finds or makes the log of a replica that is not in the set yet.
+func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
+	l, ok := s.o.Dirs.Get(p)
+	if !ok {
+		if !st.New && st.LeaderEpoch > 0 {
+			s.o.Logger.Warn("a partition that should have a log here has none; it begins empty",
+				"topic", p.Topic, "partition", p.Index)
+		}
+		var err error
+		l, err = s.o.Dirs.Create(p, dir.NewLog{TopicID: st.TopicID, Config: st.Config, Fresh: st.New})
+		if err != nil {
+			return nil, err
+		}
+	}
+	d, ok := s.o.Dirs.DirOf(p)
+	if !ok {
+		return nil, ErrOffline
+	}
+	return &Replica{id: p, log: l, dir: d, set: s}, nil
+}
+
+// Delete gives the replica up and removes its data. Whoever waits on it is
+// woken. Deleting what is not there succeeds.
+func (s *Set) Delete(p checkpoint.Partition) error {
+	sh := s.shard(maphash.String(s.seed, p.Topic), p.Index)
+	sh.mu.Lock()
+	r := sh.replicas[p]
+	delete(sh.replicas, p)
+	sh.mu.Unlock()
+	if r != nil {
+		r.remove()
+	}
+	if err := s.o.Dirs.Delete(p); err != nil && !errors.Is(err, dir.ErrUnknown) {
+		return fmt.Errorf("delete %s: %w", p, err)
+	}
+	return nil
+}
+
+// Configure gives a topic's replicas a new configuration.
+func (s *Set) Configure(topic string, c log.Config) {
+	for _, r := range s.All() {
+		if r.id.Topic == topic {
+			r.log.Configure(c)
+		}
+	}
+}
+
+// All returns the replicas in no particular order.
+func (s *Set) All() []*Replica {
+	var out []*Replica
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		for _, r := range sh.replicas {
+			out = append(out, r)
+		}
+		sh.mu.RUnlock()
+	}
+	return out
+}
+
+// HighWatermark returns a partition's high watermark, -1 when this broker does
+// not lead it.
+func (s *Set) HighWatermark(p checkpoint.Partition) int64 {
+	r, err := s.Get(p)
+	if err != nil {
+		return -1
+	}
+	if l := r.leader.Load(); l != nil {
+		return l.HighWatermark()
+	}
+	return -1
+}
+
+// DirOffline wakes whoever waits on a partition in the directory: its disk has
+// failed.
+func (s *Set) DirOffline(d *dir.Dir) {
+	for _, r := range s.All() {
+		if r.dir == d {
+			r.lost()
+		}
+	}
+}
+
+// Close retires every leadership: appends are refused from now on, and whoever
+// waits is woken. It does not close the logs.
+func (s *Set) Close() {
+	for _, r := range s.All() {
+		r.mu.Lock()
+		r.retire(r.leader.Load())
+		r.mu.Unlock()
+	}
+}

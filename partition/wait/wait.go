@@ -1,0 +1,167 @@
+// Package wait is who waits for what at which partition: long polls that want
+// bytes, and produce answers that want the high watermark. Nobody has a
+// goroutine or a timer per partition.
+//
+//	List (one per partition)          Watcher (one per fetch session or request)
+//	  ├── Link ───────────────────────→ changed: Link → Link → …
+//	  ├── Link ──────────→ …            pending bytes, armed or not
+//	  └── Notify(Event) marks each Link changed, adds the bytes, and wakes the
+//	      Watchers that are armed and have now got what they asked for
+//
+// A Watcher keeps the list of its Links that changed since it last looked, so
+// looking again costs what changed and not what is watched: an idle consumer of
+// 10,000 partitions costs nothing. Whoever appends wakes the waiter directly.
+//
+// The one order of locks is List, then Watcher. Wake functions run with neither
+// held, on the goroutine that notified.
+package wait
+
+import "sync"
+
+// Event is what happened at a partition.
+type Event struct {
+	// Offset is the partition's high watermark after the event.
+	Offset int64
+	// Bytes became readable.
+	Bytes int64
+	// Lost is true when the partition can no longer be waited for: another
+	// leader, deleted, its disk failed. It wakes everybody.
+	Lost bool
+}
+
+// List is who watches one partition. The zero List is empty and ready.
+type List struct {
+	mu    sync.Mutex
+	first *Link
+}
+
+// Link is one partition as seen by one Watcher. It belongs to whoever owns the
+// Watcher and is embedded in what that keeps per partition.
+type Link struct {
+	// Of is what the owner keeps per partition; set it before Watch.
+	Of any
+	// From is the offset that matters: events that leave the high watermark
+	// below it are not for this link. Set it before Watch.
+	From int64
+
+	list       *List // nil while not watching; guarded by the owner
+	watcher    *Watcher
+	prev, next *Link // neighbours in list; guarded by list.mu
+
+	changed    bool  // in the watcher's chain; guarded by watcher.mu
+	back, then *Link // neighbours in the chain; guarded by watcher.mu
+}
+
+// Watcher collects what happened at the partitions it watches. Its methods
+// other than those that Notify uses are called by one owner at a time.
+type Watcher struct {
+	// Wake is called when the watcher is armed and has what it waits for. It
+	// must be set before the first Arm.
+	Wake func()
+
+	mu          sync.Mutex
+	first, last *Link // chain of changed links, oldest first
+	pending     int64 // bytes that became readable since Changed
+	lost        bool  // an Event.Lost since Changed
+	armed       bool
+	need        int64
+}
+
+// Watching says whether the link is on a list.
+func (k *Link) Watching() bool { return k.list != nil }
+
+// Watch begins to hear of l's partition. The link must not be watching.
+func (w *Watcher) Watch(l *List, k *Link) {
+	k.list, k.watcher = l, w
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k.next = l.first
+	if k.next != nil {
+		k.next.prev = k
+	}
+	l.first = k
+}
+
+// Unwatch stops hearing, and takes the link out of the chain of changed ones.
+func (w *Watcher) Unwatch(k *Link) {
+	if l := k.list; l != nil {
+		l.mu.Lock()
+		if k.prev != nil {
+			k.prev.next = k.next
+		} else {
+			l.first = k.next
+		}
+		if k.next != nil {
+			k.next.prev = k.prev
+		}
+		k.prev, k.next, k.list = nil, nil, nil
+		l.mu.Unlock()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if k.changed {
+		w.unchain(k)
+	}
+}
+
+// Watched says whether anybody watches. An append asks it before it works out
+// what to tell.
+func (l *List) Watched() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first != nil
+}
+
+// Notify tells all watchers of the partition.
+func (l *List) Notify(e Event) {
+	var few [8]func()
+	wake := few[:0]
+	l.mu.Lock()
+	for k := l.first; k != nil; k = k.next {
+		if e.Offset < k.From && !e.Lost {
+			continue
+		}
+		if k.watcher.note(k, e) {
+			wake = append(wake, k.watcher.Wake)
+		}
+	}
+	l.mu.Unlock()
+	for _, f := range wake {
+		f()
+	}
+}
+
+// note marks the link and returns whether its watcher is to be woken.
+func (w *Watcher) note(k *Link, e Event) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.chain(k)
+	w.pending += e.Bytes
+	w.lost = w.lost || e.Lost
+	if !w.armed || !w.due(w.need) {
+		return false
+	}
+	w.armed = false
+	return true
+}
+
+func (w *Watcher) due(need int64) bool { return w.lost || w.pending >= need }
+
+// Arm asks to be woken once so many bytes became readable since Changed, or a
+// partition is lost. It returns false, and does not arm, when that is already so.
+func (w *Watcher) Arm(need int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.due(need) {
+		return false
+	}
+	w.armed, w.need = true, need
+	return true
+}
+
+// Disarm takes Arm back.
+func (w *Watcher) Disarm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = false
+}
