@@ -41,11 +41,11 @@ func (f osFile) control(op string, call func(fd int) error) error {
 			callErr = call(int(fd))
 		}
 	})
-	if err == nil {
-		err = callErr
-	}
 	if err != nil {
-		return &os.PathError{Op: op, Path: f.Name(), Err: err}
+		callErr = os.ErrClosed // the only thing that hinders Control
+	}
+	if callErr != nil {
+		return &os.PathError{Op: op, Path: f.Name(), Err: callErr}
 	}
 	return nil
 }
