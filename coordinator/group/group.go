@@ -1,0 +1,2 @@
+// Package group is the machine of a classic consumer group.
+package group
