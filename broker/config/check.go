@@ -64,53 +64,46 @@ func baseName(name string) string {
 func (s *Store) between(snap *snapshot) []error {
 	num := func(name string) int64 { return snap.values[brokerByID[name]].num }
 	var errs []error
-	rule := func(holds bool, key, text string) {
+	rule := func(holds bool, text string, keys ...string) {
 		if !holds {
-			errs = append(errs, s.broken(key, text))
+			errs = append(errs, s.broken(text, keys...))
 		}
 	}
-	rule(num("replica.fetch.wait.max.ms") <= num("replica.lag.time.max.ms"), "replica.fetch.wait.max.ms",
-		"must be at most replica.lag.time.max.ms, or followers drop out of the in-sync set while they wait")
-	rule(num("replica.fetch.wait.max.ms") < num("replica.socket.timeout.ms"), "replica.fetch.wait.max.ms",
-		"must be less than replica.socket.timeout.ms")
+	atMost := func(a, b string) { rule(num(a) <= num(b), a+" must be at most "+b, a, b) }
+	atMost("replica.fetch.wait.max.ms", "replica.lag.time.max.ms")
+	atMost("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms")
+	atMost("group.min.session.timeout.ms", "group.max.session.timeout.ms")
+	atMost("offsets.commit.required.acks", "offsets.topic.replication.factor")
+	rule(num("replica.fetch.wait.max.ms") < num("replica.socket.timeout.ms"),
+		"replica.fetch.wait.max.ms must be less than replica.socket.timeout.ms",
+		"replica.fetch.wait.max.ms", "replica.socket.timeout.ms")
+	rule(num("offsets.commit.required.acks") >= -1, "must be at least -1", "offsets.commit.required.acks")
 	for _, name := range []string{"log.retention.ms", "log.retention.minutes", "log.retention.hours"} {
 		v := snap.own[brokerByID[name]]
-		rule(v.null || v.num != 0, name, "must be -1 (for ever) or at least 1")
+		rule(v.null || v.num != 0, "must be -1 (for ever) or at least 1", name)
 	}
-	rule(num("log.roll.ms") >= 1, "log.roll.ms", "must be at least 1")
-	rule(num("log.roll.jitter.ms") >= 0, "log.roll.jitter.ms", "must be at least 0")
-	acks := num("offsets.commit.required.acks")
-	rule(acks >= -1 && acks <= num("offsets.topic.replication.factor"), "offsets.commit.required.acks",
-		"must be between -1 and offsets.topic.replication.factor")
+	rule(num("log.roll.ms") >= 1, "must be at least 1", "log.roll.ms", "log.roll.hours")
+	rule(num("log.roll.jitter.ms") >= 0, "must be at least 0", "log.roll.jitter.ms")
 	queued := num("queued.max.request.bytes")
-	rule(queued <= 0 || queued >= num("socket.request.max.bytes"), "queued.max.request.bytes",
-		"must be -1 (no bound) or at least socket.request.max.bytes, or the largest request could never be read")
-	rule(num("log.cleaner.max.compaction.lag.ms") >= num("log.cleaner.min.compaction.lag.ms"),
-		"log.cleaner.min.compaction.lag.ms", "must be at most log.cleaner.max.compaction.lag.ms")
-	rule(num("group.min.session.timeout.ms") <= num("group.max.session.timeout.ms"),
-		"group.min.session.timeout.ms", "must be at most group.max.session.timeout.ms")
-	rule(!snap.values[brokerByID["remote.log.storage.system.enable"]].yes, "remote.log.storage.system.enable",
-		"leat has no tiered storage; remove the key or set it to false")
-	rule(len(splitList(snap.values[brokerByID["process.roles"]].text)) == 0, "process.roles",
-		"leat keeps its cluster state in ZooKeeper or its embedded store; it has no KRaft roles")
+	rule(queued <= 0 || queued >= num("socket.request.max.bytes"),
+		"queued.max.request.bytes must be -1 (no bound) or at least socket.request.max.bytes, or the largest request could never be read",
+		"queued.max.request.bytes", "socket.request.max.bytes")
+	rule(!snap.values[brokerByID["remote.log.storage.system.enable"]].yes,
+		"leat has no tiered storage; remove the key or set it to false", "remote.log.storage.system.enable")
+	rule(len(splitList(snap.values[brokerByID["process.roles"]].text)) == 0,
+		"leat keeps its cluster state in ZooKeeper or its embedded store; it has no KRaft roles", "process.roles")
 	return append(append(errs, s.checkIdentity(snap)...), s.checkListeners(snap)...)
 }
 
-// broken is the error of a rule between keys, at the place where key was set.
-func (s *Store) broken(key, text string) error {
-	g, ok := s.given[key]
-	if !ok {
-		return refuse(ErrInvalidValue, "%s (at its default %s): %s", key, s.defaultText(key), text)
+// broken is the error of a rule about keys, at the place where the first of
+// them was set, or else at the first one's default.
+func (s *Store) broken(text string, keys ...string) error {
+	for _, key := range keys {
+		if g, ok := s.given[key]; ok {
+			return refuse(ErrInvalidValue, "%s: %s=%s: %s", g.from, key, g.value, text)
+		}
 	}
-	return refuse(ErrInvalidValue, "%s: %s=%s %s", g.from, key, g.value, text)
-}
-
-func (s *Store) defaultText(key string) string {
-	k, _ := Lookup(key)
-	if d := k.standard(s.node); d != nil {
-		return *d
-	}
-	return "null"
+	return refuse(ErrInvalidValue, "%s: %s", keys[0], text)
 }
 
 // checkIdentity checks broker.id and node.id, which are one.
@@ -120,12 +113,12 @@ func (s *Store) checkIdentity(snap *snapshot) []error {
 	_, byAlias := s.given["node.id"]
 	switch id := snap.values[brokerByID["broker.id"]].num; {
 	case bySelf && byAlias && b.num != n.num:
-		return []error{s.broken("node.id", "contradicts broker.id="+b.text+"; they are one, set only one of them")}
+		return []error{s.broken("contradicts broker.id="+b.text+"; they are one, set only one of them", "node.id")}
 	case id < -1 || (s.node && id < 0):
-		return []error{s.broken("broker.id", "must be at least 0")}
+		return []error{s.broken("must be at least 0", "broker.id")}
 	case !s.node && (bySelf || byAlias) && snap.values[brokerByID["broker.id.generation.enable"]].yes &&
 		id > snap.values[brokerByID["reserved.broker.max.id"]].num:
-		return []error{s.broken("broker.id", "must be at most reserved.broker.max.id while broker.id.generation.enable is true")}
+		return []error{s.broken("must be at most reserved.broker.max.id while broker.id.generation.enable is true", "broker.id")}
 	}
 	return nil
 }

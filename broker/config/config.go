@@ -72,6 +72,8 @@ func Defaults() *Store {
 }
 
 func build(all map[string]given) (*Store, []Warning, error) {
+	twin(all, "broker.id", "node.id")
+	twin(all, "node.id", "broker.id")
 	s := &Store{given: all, node: all["zookeeper.connect"].value == ""}
 	warnings, err := s.checkGiven()
 	if err != nil {
@@ -83,6 +85,15 @@ func build(all map[string]given) (*Store, []Warning, error) {
 	}
 	s.snap.Store(snap)
 	return s, warnings, nil
+}
+
+// twin gives key to its other name too where that is not set, as Kafka does.
+func twin(all map[string]given, key, other string) {
+	if g, ok := all[key]; ok {
+		if _, ok := all[other]; !ok {
+			all[other] = g
+		}
+	}
 }
 
 // OnChange has f called, on the goroutine of SetDynamic, after each change of

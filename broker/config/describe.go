@@ -106,7 +106,7 @@ func (s *Store) brokerRows(snap *snapshot, names []string, wanted func(*Key) boo
 			row.Value = &v.text
 		}
 		chain := []string{k.Name}
-		if len(k.Synonyms) > 0 {
+		if len(k.Synonyms) > 0 && !k.Alias {
 			chain = k.Synonyms
 		}
 		row.Synonyms = s.synonyms(snap, chain, k.Name, row.Sensitive)

@@ -54,6 +54,7 @@ type Key struct {
 	Valid      Range
 	Mode       Mode
 	Synonyms   []string // in the order in which they are looked at
+	Alias      bool     // the synonyms count, but tools are not told of them
 	Importance string   // HIGH, MEDIUM or LOW
 	Doc        string
 
@@ -146,7 +147,9 @@ func parseRow(f []string) (Key, error) {
 	}
 	k.Type, k.Mode = Type(t), Mode(m)
 	if f[6] != "-" {
-		k.Synonyms = strings.Split(f[6], ",")
+		var names string
+		names, k.Alias = strings.CutPrefix(f[6], "=")
+		k.Synonyms = strings.Split(names, ",")
 	}
 	if f[9] != "-" {
 		own, embedded := strings.CutSuffix(f[9], "@embedded")

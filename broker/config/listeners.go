@@ -88,28 +88,29 @@ func (s *Store) checkListeners(snap *snapshot) []error {
 		err = distinct(bound)
 	}
 	if err != nil {
-		return []error{s.broken("listeners", "cannot be used: "+err.Error())}
+		return []error{s.broken("cannot be used: "+err.Error(), "listeners", "listener.security.protocol.map")}
 	}
 	told, err := parseListeners(snap, "advertised.listeners")
 	if err != nil {
-		return []error{s.broken("advertised.listeners", "cannot be used: "+err.Error())}
+		return []error{s.broken("cannot be used: "+err.Error(), "advertised.listeners")}
 	}
 	var errs []error
 	if len(bound) == 0 {
-		errs = append(errs, s.broken("listeners", "names no listener"))
+		errs = append(errs, s.broken("names no listener", "listeners"))
 	}
 	for _, l := range told {
 		if l.Host == "0.0.0.0" || l.Host == "::" {
-			errs = append(errs, s.broken("advertised.listeners", "tells clients "+l.Host+", which nobody can connect to; name the host as clients reach it"))
+			errs = append(errs, s.broken("tells clients "+l.Host+
+				", which nobody can connect to; name the host as clients reach it", "advertised.listeners"))
 		}
 		if !slices.ContainsFunc(bound, func(b Listener) bool { return b.Name == l.Name }) {
-			errs = append(errs, s.broken("advertised.listeners", "has the name "+l.Name+", which listeners does not have"))
+			errs = append(errs, s.broken("has the name "+l.Name+", which listeners does not have", "advertised.listeners"))
 		}
 	}
 	for _, l := range bound {
 		if l.Protocol != "PLAINTEXT" && !slices.Contains([]string{"SSL", "SASL_PLAINTEXT", "SASL_SSL"}, l.Protocol) {
-			errs = append(errs, s.broken("listener.security.protocol.map", "gives "+l.Name+" the protocol "+l.Protocol+
-				"; there are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL"))
+			errs = append(errs, s.broken("gives "+l.Name+" the protocol "+l.Protocol+
+				"; there are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL", "listener.security.protocol.map"))
 		}
 	}
 	return errs

@@ -10,8 +10,8 @@ import (
 
 // Range is what a value may be beyond its type. The zero Range takes all.
 type Range struct {
-	text   string
-	check  func(v *value) string // what is wrong, or ""
+	text  string
+	check func(v *value) string // what is wrong, or ""
 }
 
 // String describes the range for people: "at least 1", "one of: compact,
@@ -20,12 +20,12 @@ func (r Range) String() string { return r.text }
 
 // parseRange reads the valid column of keys.tsv:
 //
-//	-            all
-//	1..  1..9    numbers; with " or -1", that one too
-//	a|b          one of these words; of a list, each of its words
-//	non-empty    text, if there is any, is not empty
-//	release      the name of a Kafka release
-//	replicas     * or partition:broker pairs
+//   - all
+//     1..  1..9    numbers; with " or -1", that one too
+//     a|b          one of these words; of a list, each of its words
+//     non-empty    text, if there is any, is not empty
+//     release      the name of a Kafka release
+//     replicas     * or partition:broker pairs
 func parseRange(s string) (Range, error) {
 	switch {
 	case s == "-":
