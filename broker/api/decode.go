@@ -1,0 +1,71 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatmq/leat/broker/server"
+)
+
+// maxElements is how many elements the arrays of one request may have together.
+// An element is a few bytes on the wire and up to a hundred in memory, so this
+// bounds what a small frame can make of the broker's memory.
+const maxElements = 250_000
+
+// decode reads a request of kmsg's. The body is walked first, so that no length
+// in it makes kmsg allocate more than the body holds, and so that nulls and
+// varints are as strict as Kafka is. Bytes behind the body are ignored.
+//
+// What the request holds is its own: it stays valid after the handler returned.
+//
+// Errors: ErrMalformed, ErrTooMany.
+func decode(request kmsg.Request, r *server.Request) error {
+	l := layoutOf(kmsg.Key(r.Key))
+	w := walker{rest: r.Body, version: r.Version, flexible: r.Flexible, elements: maxElements}
+	if err := w.walk(l.fields); err != nil {
+		return fmt.Errorf("%s version %d: %w", kmsg.Key(r.Key).Name(), r.Version, err)
+	}
+	body := r.Body
+	if l.aliased {
+		body = bytes.Clone(body) // kmsg lets its byte fields point into the body
+	}
+	request.SetVersion(r.Version)
+	if err := request.ReadFrom(body); err != nil {
+		return fmt.Errorf("%w: %s version %d: %w", ErrMalformed, kmsg.Key(r.Key).Name(), r.Version, err)
+	}
+	return nil
+}
+
+// layout is a parsed text of layouts.
+type layout struct {
+	fields  []field
+	aliased bool // has fields of bytes
+}
+
+// parsedLayouts parses each text once, when it is first needed.
+var parsedLayouts [maxKey + 1]func() layout = lazyLayouts()
+
+func lazyLayouts() (out [maxKey + 1]func() layout) {
+	for key, text := range layouts {
+		out[key] = sync.OnceValue(func() layout {
+			fields := parseLayout(text)
+			return layout{fields: fields, aliased: hasBytes(fields)}
+		})
+	}
+	return out
+}
+
+// layoutOf returns the layout of a request that is served by a typed route.
+func layoutOf(key kmsg.Key) layout { return parsedLayouts[key]() }
+
+func hasBytes(fields []field) bool {
+	for i := range fields {
+		if fields[i].kind == 'y' || hasBytes(fields[i].inside) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatmq/leat/broker/server"
+)
+
+// maxKey is the largest API key that can be served.
+const maxKey = 94
+
+// route is one API: the versions served, and who answers.
+type route struct {
+	key      kmsg.Key
+	min, max int16
+	handle   handler
+}
+
+// handler answers one request of a version that its route has.
+type handler func(ctx context.Context, r *server.Request, w *server.Response) server.Outcome
+
+// served is the table of all APIs. ApiVersions tells exactly this. Each range
+// is the one that Kafka 3.9 has.
+func (a *API) served() []route {
+	return []route{
+		// Records.
+		{kmsg.Produce, 0, 11, a.produce},
+		{kmsg.Fetch, 0, 17, a.fetch},
+		{kmsg.ListOffsets, 0, 9, typed(a.listOffsets)},
+		{kmsg.OffsetForLeaderEpoch, 0, 4, typed(a.offsetForLeaderEpoch)},
+		{kmsg.DeleteRecords, 0, 2, typed(a.deleteRecords)},
+		{kmsg.DescribeProducers, 0, 0, typed(a.describeProducers)},
+
+		// The broker and the cluster.
+		{kmsg.ApiVersions, 0, 4, typed(a.apiVersions)},
+
+		// Topics, configurations and other administration.
+
+		// Consumer groups.
+	}
+}
+
+// typed makes a handler of a function over kmsg's messages. An error of the
+// function closes the connection; everything else is said in the answer, which
+// is written at the version of the request.
+func typed[Q kmsg.Request, A kmsg.Response](answer func(context.Context, *server.Request, Q) (A, error)) handler {
+	return func(ctx context.Context, r *server.Request, w *server.Response) server.Outcome {
+		request := kmsg.RequestForKey(r.Key).(Q)
+		if err := decode(request, r); err != nil {
+			return r.Untrusted(err)
+		}
+		response, err := answer(ctx, r, request)
+		if err != nil {
+			return r.Untrusted(err)
+		}
+		response.SetVersion(r.Version)
+		w.Buf = response.AppendTo(w.Buf)
+		return server.Answered
+	}
+}

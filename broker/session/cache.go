@@ -1,0 +1,143 @@
+package session
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// Options say how large a Cache may get.
+type Options struct {
+	// Slots is max.incremental.fetch.session.cache.slots.
+	Slots int
+	// MinAge protects a session: within it, it is not evicted unless it was
+	// idle for so long. 0: two minutes.
+	MinAge time.Duration
+	Now    func() time.Time
+	// Random gives ids; it need not be unguessable, only spread.
+	Random func() uint32
+}
+
+// Cache is the sessions of all consumers, bounded in number. All methods may be
+// called concurrently.
+type Cache struct {
+	o Options
+
+	mu       sync.Mutex
+	sessions map[int32]*Session
+	evicted  int64
+}
+
+// NewCache returns an empty cache.
+func NewCache(o Options) *Cache {
+	if o.MinAge == 0 {
+		o.MinAge = 2 * time.Minute
+	}
+	return &Cache{o: o, sessions: make(map[int32]*Session)}
+}
+
+// Use takes a session for the fetch of an epoch; Release gives it back.
+//
+// Errors: ErrNotFound, ErrEpoch, ErrIDs.
+func (c *Cache) Use(id, epoch int32, ids bool) (*Session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.sessions[id]
+	if s == nil {
+		return nil, ErrNotFound
+	}
+	if err := s.begin(epoch, ids); err != nil {
+		return nil, err
+	}
+	s.used = c.o.Now()
+	return s, nil
+}
+
+// Keep gives a new session an id and remembers it, if there is room or another
+// has to go. It returns the id, 0 when the session is not kept.
+func (c *Cache) Keep(s *Session) int32 {
+	c.mu.Lock()
+	if len(c.sessions) >= c.o.Slots && !c.makeRoom(s.Len()) {
+		c.mu.Unlock()
+		return 0
+	}
+	s.created = c.o.Now()
+	s.used = s.created
+	id := c.freeID()
+	c.sessions[id] = s
+	s.mu.Lock()
+	s.id = id
+	s.mu.Unlock()
+	c.mu.Unlock()
+	return id
+}
+
+func (c *Cache) freeID() int32 {
+	for {
+		id := int32(c.o.Random() & math.MaxInt32)
+		if id != 0 && c.sessions[id] == nil {
+			return id
+		}
+	}
+}
+
+// makeRoom evicts one session for a new one of so many partitions: one that
+// was idle for MinAge, or else the smallest of those older than MinAge, if it
+// is smaller than the new one. c.mu is held.
+func (c *Cache) makeRoom(size int) bool {
+	if c.o.Slots <= 0 {
+		return false
+	}
+	old := c.o.Now().Add(-c.o.MinAge)
+	var idle, small *Session
+	for _, s := range c.sessions {
+		if !s.used.After(old) && (idle == nil || s.used.Before(idle.used)) {
+			idle = s
+		}
+		if !s.created.After(old) && (small == nil || s.Len() < small.Len()) {
+			small = s
+		}
+	}
+	victim := idle
+	if victim == nil && small != nil && small.Len() < size {
+		victim = small
+	}
+	if victim == nil {
+		return false
+	}
+	c.evicted++
+	c.remove(victim)
+	return true
+}
+
+// End closes a session, if it is there.
+func (c *Cache) End(id int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.sessions[id]; s != nil {
+		c.remove(s)
+	}
+}
+
+func (c *Cache) remove(s *Session) {
+	delete(c.sessions, s.id)
+	s.end()
+}
+
+// Stats is what a cache holds.
+type Stats struct {
+	Sessions   int
+	Partitions int
+	Evicted    int64 // since the start
+}
+
+// Stats counts what the cache holds.
+func (c *Cache) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := Stats{Sessions: len(c.sessions), Evicted: c.evicted}
+	for _, s := range c.sessions {
+		out.Partitions += s.Len()
+	}
+	return out
+}
