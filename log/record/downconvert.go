@@ -1,16 +1,149 @@
 package record
 
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+	"math"
+
+	"github.com/leatmq/leat/log/compress"
+)
+
 // Down says what an old consumer can read.
 type Down struct {
-	// Magic is what it reads: 0 for Fetch 0 and 1, 1 for Fetch 2 and 3.
+	// Magic is the newest format it knows: 0 for Fetch 0 and 1, 1 for Fetch 2 and 3.
 	Magic int8
-	// From is the offset that it asked for; uncompressed records before it are left out.
+	// From is the offset that it asked for; plain records before it are left out.
+	// Compressed ones are not, as old consumers pass over them themselves.
 	From int64
 	// MaxInflated bounds what one batch may inflate to, in bytes.
 	MaxInflated int
 }
 
-// Downconvert appends to dst the whole batches of set, as old message sets.
-func Downconvert(dst, set []byte, d Down) ([]byte, error) {
-	return append(dst, set...), nil
+// Downconvert appends to dst the whole batches of set as message sets that an old consumer
+// reads. Batches that are old enough stay as they are; codecs and timestamp types are kept,
+// headers, producers and control batches are dropped, so that the result may be empty
+// although set was not: the caller then reads on behind it, since the consumer would only
+// ask for the same again. A batch cut short at the end is ignored.
+//
+// The error is of kind ErrUnsupportedCompression for zstd, which old consumers do not know,
+// else as of Iterator.
+func Downconvert(dst, set []byte, d Down, s *Scratch) ([]byte, error) {
+	s.trim()
+	s.it.MaxInflated = d.MaxInflated
+	for len(set) > 0 {
+		b, rest, err := Next(set)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return dst, nil
+		}
+		if err != nil {
+			return dst, err
+		}
+		set = rest
+		if b.Magic() <= d.Magic {
+			dst = append(dst, b...)
+			continue
+		}
+		if b.Control() {
+			continue
+		}
+		if b.Codec() == compress.Zstd {
+			return dst, &Error{Kind: ErrUnsupportedCompression, Detail: "zstd cannot be converted for an old consumer"}
+		}
+		if dst, err = d.convert(dst, b, s); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// convert appends one batch as messages, in a wrapper when it is compressed.
+func (d Down) convert(dst []byte, b Batch, s *Scratch) ([]byte, error) {
+	if err := s.it.Reset(b); err != nil {
+		return dst, err
+	}
+	if b.Codec() != compress.None {
+		return d.convertCompressed(dst, b, s)
+	}
+	m := message{magic: d.Magic, attributes: b.Attributes() & AppendTime}
+	for s.it.Next() {
+		if r := s.it.Record(); r.Offset >= d.From {
+			dst = m.append(dst, r, r.Offset)
+		}
+	}
+	return dst, s.it.Err()
+}
+
+// convertCompressed writes the inner set, with absolute offsets for magic 0 and such that
+// count from the first record for magic 1, and then its wrapper at the last offset.
+func (d Down) convertCompressed(dst []byte, b Batch, s *Scratch) ([]byte, error) {
+	inner := message{magic: d.Magic, attributes: b.Attributes() & AppendTime}
+	wrapper := Record{Offset: -1, Timestamp: math.MinInt64}
+	var base int64
+	s.out = s.out[:0]
+	for s.it.Next() {
+		r := s.it.Record()
+		if d.Magic > 0 && len(s.out) == 0 {
+			base = r.Offset
+		}
+		s.out = inner.append(s.out, r, r.Offset-base)
+		wrapper.Offset = r.Offset
+		wrapper.Timestamp = max(wrapper.Timestamp, r.Timestamp)
+	}
+	if err := s.it.Err(); err != nil || len(s.out) == 0 {
+		return dst, err
+	}
+	var err error
+	if wrapper.Value, err = d.deflate(s, b.Codec()); err != nil {
+		return dst, err
+	}
+	outer := message{magic: d.Magic, attributes: inner.attributes | Attributes(b.Codec())}
+	return outer.append(dst, &wrapper, wrapper.Offset), nil
+}
+
+// deflate compresses the inner set, which lies in the scratch, into the iterator's buffer.
+func (d Down) deflate(s *Scratch, c compress.Codec) ([]byte, error) {
+	var err error
+	if d.Magic == 0 && c == compress.LZ4 {
+		s.b.records = compress.DeflateLegacyLZ4(s.b.records[:0], s.out, compress.DefaultLevel)
+	} else {
+		s.b.records, err = compress.Deflate(s.b.records[:0], c, s.out, compress.DefaultLevel)
+	}
+	return s.b.records, err
+}
+
+// message is what old messages of one set have in common.
+type message struct {
+	magic      int8
+	attributes Attributes // codec, and with magic 1 AppendTime
+}
+
+// append encodes r as one message with an offset field.
+func (m message) append(dst []byte, r *Record, offset int64) []byte {
+	at := len(dst)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(offset))
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0) // size and CRC, below
+	attributes := m.attributes
+	if m.magic == 0 {
+		attributes &= CodecMask
+	}
+	dst = append(dst, byte(m.magic), byte(attributes))
+	if m.magic > 0 {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(r.Timestamp))
+	}
+	dst = appendOldBytes(dst, r.Key)
+	dst = appendOldBytes(dst, r.Value)
+	b := dst[at:]
+	binary.BigEndian.PutUint32(b[atLength:], uint32(len(b)-Overhead))
+	binary.BigEndian.PutUint32(b[atLegacyCRC:], crc32.ChecksumIEEE(b[atMagic:]))
+	return dst
+}
+
+func appendOldBytes(dst, b []byte) []byte {
+	if b == nil {
+		return append(dst, 0xff, 0xff, 0xff, 0xff)
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b)))
+	return append(dst, b...)
 }

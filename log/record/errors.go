@@ -64,3 +64,7 @@ func corrupt(format string, args ...any) error {
 func invalid(format string, args ...any) error {
 	return &Error{Kind: ErrInvalidRecord, Detail: fmt.Sprintf(format, args...)}
 }
+
+func tooLarge(size int, r *Rules) error {
+	return &Error{Kind: ErrTooLarge, Detail: fmt.Sprintf("batch of %d bytes where %d are allowed", size, r.MaxBatchBytes)}
+}

@@ -37,7 +37,7 @@ func uvarint(b []byte, most int) (u uint64, n int) {
 	return 0, 0
 }
 
-func appendVarint(dst []byte, v int) []byte      { return binary.AppendVarint(dst, int64(v)) }
+func appendVarint(dst []byte, v int) []byte    { return binary.AppendVarint(dst, int64(v)) }
 func appendVarlong(dst []byte, v int64) []byte { return binary.AppendVarint(dst, v) }
 
 // sizeVarint tells how many bytes appendVarint takes.
