@@ -1,0 +1,172 @@
+package metrics
+
+import (
+	"io"
+	"iter"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// busy returns metrics in which every name has a number.
+func busy() *Metrics {
+	m := New(Options{Version: "1.2.3", Sources: Sources{
+		Self:       1,
+		Brokers:    func() []Broker { return []Broker{{1, "a:9092"}, {2, "b:9092"}} },
+		Controller: func() int32 { return 1 },
+		Partitions: func() iter.Seq[Partition] {
+			return slices.Values([]Partition{
+				{Topic: "t", Index: 1, Leader: 2, Replicas: []int32{2, 1}, ISR: []int32{2, 1}, MinISR: 1, Here: true,
+					Start: 1, HighWatermark: 8, End: 9, Bytes: 50, Segments: 1},
+				{Topic: "t", Index: 0, Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, MinISR: 2, Here: true,
+					Start: 5, HighWatermark: 20, End: 21, Bytes: 100, Segments: 2},
+				{Topic: "gone", Leader: -1, Replicas: []int32{2}},
+			})
+		},
+		Groups: func() iter.Seq[Group] {
+			return slices.Values([]Group{{Name: "g", State: "Stable", Members: 3,
+				Offsets: []Offset{{"t", 0, 15}, {"t", 1, 10}, {"elsewhere", 0, 4}}}})
+		},
+		Dirs:        func() []Dir { return []Dir{{Path: "/d", Free: 7, Total: 9}, {Path: "/e", Offline: true}} },
+		Connections: func() map[string]int { return map[string]int{"PLAINTEXT": 4} },
+		OpenFiles:   func() int { return 3 },
+		Waiting:     func() int { return 2 },
+	}})
+	m.Request(Call{Key: 0, Version: 9, In: 100, Out: 10, Took: 3 * time.Millisecond})
+	m.Request(Call{Key: 0, Version: 9, In: 100, Out: 10, Took: time.Minute})
+	m.Request(Call{Key: 18, Version: -1, In: 1})
+	m.Error(0, 3)
+	m.Error(0, 0)
+	m.Error(3, -1)
+	m.Accepted()
+	m.Refused()
+	m.Topic("t").Produced(5, 500)
+	m.Topic("t").ProduceFailed()
+	m.Topic("t").Fetched(300)
+	m.Topic("t").FetchFailed()
+	return m
+}
+
+func page(m *Metrics, query string) string {
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics"+query, nil))
+	body, err := io.ReadAll(w.Result().Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
+}
+
+func TestEveryNameOfTheTableIsThereOnce(t *testing.T) {
+	text := page(busy(), "")
+	seen := map[string]bool{}
+	for _, n := range Names() {
+		require.False(t, seen[n.Name], n.Name)
+		seen[n.Name] = true
+		require.Contains(t, text, "# TYPE "+n.Name+" "+n.Kind+"\n")
+		require.Contains(t, text, "# HELP "+n.Name+" ")
+		require.Equal(t, n.Kind == "counter", strings.HasSuffix(n.Name, "_total"), n.Name)
+	}
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			name, _, _ = strings.Cut(name, " ")
+			if !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") {
+				require.True(t, seen[name], "%s is not in the table", name)
+			}
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	text := page(busy(), "")
+	for _, want := range []string{
+		`leat_requests_total{api="Produce",version="9"} 2`,
+		`leat_request_errors_total{api="Produce",error="UNKNOWN_TOPIC_OR_PARTITION"} 1`,
+		`leat_request_errors_total{api="Metadata",error="UNKNOWN_SERVER_ERROR"} 1`,
+		`leat_request_bytes_total{api="Produce"} 200`,
+		`leat_request_duration_seconds_bucket{api="Produce",le="0.0025"} 0`,
+		`leat_request_duration_seconds_bucket{api="Produce",le="0.005"} 1`,
+		`leat_request_duration_seconds_bucket{api="Produce",le="+Inf"} 2`,
+		`leat_request_duration_seconds_sum{api="Produce"} 60.003`,
+		`leat_topic_messages_in_total{topic="t"} 5`,
+		`kafka_server_brokertopicmetrics_failedproducerequests_total{topic="t"} 1`,
+		`kafka_server_brokertopicmetrics_totalproducerequests_total{topic="t"} 2`,
+		`kafka_topic_partition_current_offset{partition="0",topic="t"} 20`,
+		`kafka_topic_partition_under_replicated_partition{partition="0",topic="t"} 1`,
+		`kafka_topic_partition_leader{partition="0",topic="gone"} -1`,
+		`kafka_cluster_partition_underminisr{partition="0",topic="t"} 1`,
+		`kafka_server_replicamanager_leadercount 1`,
+		`kafka_server_replicamanager_underminisrpartitioncount 1`,
+		`kafka_controller_kafkacontroller_offlinepartitionscount 1`,
+		`kafka_controller_kafkacontroller_activecontrollercount 1`,
+		`kafka_consumergroup_lag{consumergroup="g",partition="0",topic="t"} 5`,
+		`kafka_consumergroup_lag{consumergroup="g",partition="1",topic="t"} 0`,
+		`kafka_consumergroup_lag_sum{consumergroup="g",topic="t"} 5`,
+		`kafka_consumergroup_current_offset{consumergroup="g",partition="0",topic="elsewhere"} 4`,
+		`kafka_consumergroup_members{consumergroup="g"} 3`,
+		`leat_dir_offline{dir="/e"} 1`,
+		`kafka_log_logmanager_offlinelogdirectorycount 1`,
+		`leat_connections{listener="PLAINTEXT"} 4`,
+	} {
+		require.Contains(t, text, want+"\n")
+	}
+	require.NotContains(t, text, `kafka_consumergroup_lag{consumergroup="g",partition="0",topic="elsewhere"}`)
+}
+
+func TestFamiliesCanBeChosen(t *testing.T) {
+	m := busy()
+	require.Contains(t, page(m, ""), "\ngo_goroutines ")
+	only := page(m, "?family=kafka_exporter,jmx")
+	require.Contains(t, only, "kafka_brokers 2")
+	require.Contains(t, only, "kafka_log_log_size{")
+	require.NotContains(t, only, "leat_")
+	require.NotContains(t, only, "go_goroutines")
+}
+
+func TestSeriesAreBoundedButSumsAreWhole(t *testing.T) {
+	m := busy()
+	m.options.Limits = func() (int, int) { return 2, 0 }
+	text := page(m, "")
+	require.Contains(t, text, `leat_series_left_out{kind="partition"} 1`)
+	require.Contains(t, text, `leat_series_left_out{kind="group"} 1`)
+	require.NotContains(t, text, `consumergroup="g"`)
+	require.NotContains(t, text, `leat_partition_bytes{partition="1",topic="t"}`)
+	require.Contains(t, text, `leat_partition_bytes{partition="0",topic="t"}`)
+	require.Contains(t, text, `kafka_server_replicamanager_partitioncount 2`)
+}
+
+func TestForgottenTopicIsNotShown(t *testing.T) {
+	m := busy()
+	m.Forget("t")
+	require.NotContains(t, page(m, ""), "leat_topic_messages_in_total{")
+}
+
+func TestNothingIsAskedOfMissingSources(t *testing.T) {
+	text := page(New(Options{Version: "dev"}), "?family=leat,kafka_exporter,jmx")
+	require.Contains(t, text, `leat_build_info{`)
+	require.NotContains(t, text, "kafka_")
+}
+
+func TestCountingDoesNotAllocate(t *testing.T) {
+	m := New(Options{})
+	m.Topic("t")
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		m.Request(Call{Key: 1, Version: 13, In: 1, Out: 1, Took: time.Millisecond})
+		m.Error(1, 1)
+		topic := m.Topic("t")
+		topic.Produced(1, 1)
+		topic.Fetched(1)
+	}))
+}
+
+func BenchmarkRequest(b *testing.B) {
+	m := New(Options{})
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Request(Call{Key: 1, Version: 13, In: 1, Out: 1, Took: time.Millisecond})
+	}
+}

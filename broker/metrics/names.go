@@ -1,0 +1,114 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// The families that a page is made of.
+const (
+	familyLeat     = "leat"
+	familyExporter = "kafka_exporter"
+	familyJMX      = "jmx"
+	familyGo       = "go"
+)
+
+// Name is one row of the table of names.
+type Name struct {
+	Family string
+	Name   string
+	Kind   string // counter, gauge or histogram
+	Labels []string
+	Help   string
+}
+
+// names is every metric but those of the Go runtime and the process.
+var names = []Name{
+	{familyLeat, "leat_build_info", "gauge", l("version", "go"), "Always 1; the labels tell the version of leat and of Go."},
+	{familyLeat, "leat_requests_total", "counter", l("api", "version"), "Requests answered, by API and version."},
+	{familyLeat, "leat_request_errors_total", "counter", l("api", "error"), "Error codes in answers, one for each item that has one."},
+	{familyLeat, "leat_request_bytes_total", "counter", l("api"), "Bytes of requests."},
+	{familyLeat, "leat_response_bytes_total", "counter", l("api"), "Bytes of answers."},
+	{familyLeat, "leat_request_duration_seconds", "histogram", l("api"), "Time from a request's last byte to its answer, waiting included."},
+	{familyLeat, "leat_requests_waiting", "gauge", nil, "Requests whose answer waits for data, replicas or members."},
+	{familyLeat, "leat_connections", "gauge", l("listener"), "Connections that are open."},
+	{familyLeat, "leat_connections_accepted_total", "counter", nil, "Connections that were let in."},
+	{familyLeat, "leat_connections_refused_total", "counter", nil, "Connections that max.connections or another bound kept out."},
+	{familyLeat, "leat_open_segment_files", "gauge", nil, "Segment files that are open; bounded by leat.log.files.max.open."},
+	{familyLeat, "leat_topic_messages_in_total", "counter", l("topic"), "Records appended for producers."},
+	{familyLeat, "leat_topic_bytes_in_total", "counter", l("topic"), "Bytes of batches appended for producers."},
+	{familyLeat, "leat_topic_bytes_out_total", "counter", l("topic"), "Bytes of batches sent to consumers."},
+	{familyLeat, "leat_topic_produces_total", "counter", l("topic"), "Partitions in Produce requests."},
+	{familyLeat, "leat_topic_produces_failed_total", "counter", l("topic"), "Partitions in Produce requests that were refused."},
+	{familyLeat, "leat_topic_fetches_total", "counter", l("topic"), "Partitions in Fetch answers."},
+	{familyLeat, "leat_topic_fetches_failed_total", "counter", l("topic"), "Partitions in Fetch answers that had an error."},
+	{familyLeat, "leat_partition_start_offset", "gauge", l("topic", "partition"), "First offset of the log."},
+	{familyLeat, "leat_partition_high_watermark", "gauge", l("topic", "partition"), "Offset that consumers read up to."},
+	{familyLeat, "leat_partition_end_offset", "gauge", l("topic", "partition"), "Offset that the next record gets."},
+	{familyLeat, "leat_partition_bytes", "gauge", l("topic", "partition"), "Size of the log's data files."},
+	{familyLeat, "leat_partition_segments", "gauge", l("topic", "partition"), "Segments of the log."},
+	{familyLeat, "leat_group_members", "gauge", l("group", "state"), "Members of a consumer group, and the state it is in."},
+	{familyLeat, "leat_group_lag", "gauge", l("group", "topic", "partition"), "Offsets between what a group has committed and the high watermark."},
+	{familyLeat, "leat_series_left_out", "gauge", l("kind"), "Partitions and groups without series because leat.metrics.*.max is reached."},
+	{familyLeat, "leat_dir_free_bytes", "gauge", l("dir"), "Free space of the file system of a data directory."},
+	{familyLeat, "leat_dir_total_bytes", "gauge", l("dir"), "Size of the file system of a data directory."},
+	{familyLeat, "leat_dir_offline", "gauge", l("dir"), "1 when an I/O error took the data directory offline."},
+
+	{familyExporter, "kafka_brokers", "gauge", nil, "Brokers in the cluster."},
+	{familyExporter, "kafka_broker_info", "gauge", l("id", "address"), "Always 1; a broker's address."},
+	{familyExporter, "kafka_topic_partitions", "gauge", l("topic"), "Partitions of a topic."},
+	{familyExporter, "kafka_topic_partition_current_offset", "gauge", l("topic", "partition"), "Offset that consumers read up to."},
+	{familyExporter, "kafka_topic_partition_oldest_offset", "gauge", l("topic", "partition"), "First offset."},
+	{familyExporter, "kafka_topic_partition_in_sync_replica", "gauge", l("topic", "partition"), "Replicas that are in sync."},
+	{familyExporter, "kafka_topic_partition_leader", "gauge", l("topic", "partition"), "Id of the leader, -1 for none."},
+	{familyExporter, "kafka_topic_partition_leader_is_preferred", "gauge", l("topic", "partition"), "1 when the leader is the first replica."},
+	{familyExporter, "kafka_topic_partition_replicas", "gauge", l("topic", "partition"), "Replicas."},
+	{familyExporter, "kafka_topic_partition_under_replicated_partition", "gauge", l("topic", "partition"), "1 when a replica is out of sync."},
+	{familyExporter, "kafka_consumergroup_current_offset", "gauge", l("consumergroup", "topic", "partition"), "Offset that a group has committed."},
+	{familyExporter, "kafka_consumergroup_current_offset_sum", "gauge", l("consumergroup", "topic"), "Sum over a topic's partitions."},
+	{familyExporter, "kafka_consumergroup_lag", "gauge", l("consumergroup", "topic", "partition"), "Offsets between committed and current offset."},
+	{familyExporter, "kafka_consumergroup_lag_sum", "gauge", l("consumergroup", "topic"), "Sum over a topic's partitions."},
+	{familyExporter, "kafka_consumergroup_members", "gauge", l("consumergroup"), "Members."},
+
+	{familyJMX, "kafka_server_replicamanager_underreplicatedpartitions", "gauge", nil, "Partitions led here with a replica out of sync."},
+	{familyJMX, "kafka_server_replicamanager_underminisrpartitioncount", "gauge", nil, "Partitions led here with fewer in sync than min.insync.replicas."},
+	{familyJMX, "kafka_server_replicamanager_partitioncount", "gauge", nil, "Partitions with a replica here."},
+	{familyJMX, "kafka_server_replicamanager_leadercount", "gauge", nil, "Partitions led here."},
+	{familyJMX, "kafka_controller_kafkacontroller_activecontrollercount", "gauge", nil, "1 when this broker is the controller."},
+	{familyJMX, "kafka_controller_kafkacontroller_offlinepartitionscount", "gauge", nil, "Partitions without a leader, as the controller sees it."},
+	{familyJMX, "kafka_server_brokertopicmetrics_messagesin_total", "counter", l("topic"), "Records appended for producers."},
+	{familyJMX, "kafka_server_brokertopicmetrics_bytesin_total", "counter", l("topic"), "Bytes appended for producers."},
+	{familyJMX, "kafka_server_brokertopicmetrics_bytesout_total", "counter", l("topic"), "Bytes sent to consumers."},
+	{familyJMX, "kafka_server_brokertopicmetrics_totalproducerequests_total", "counter", l("topic"), "Partitions in Produce requests."},
+	{familyJMX, "kafka_server_brokertopicmetrics_totalfetchrequests_total", "counter", l("topic"), "Partitions in Fetch answers."},
+	{familyJMX, "kafka_server_brokertopicmetrics_failedproducerequests_total", "counter", l("topic"), "Partitions in Produce requests that were refused."},
+	{familyJMX, "kafka_server_brokertopicmetrics_failedfetchrequests_total", "counter", l("topic"), "Partitions in Fetch answers that had an error."},
+	{familyJMX, "kafka_log_log_size", "gauge", l("topic", "partition"), "Size of the log's data files in bytes."},
+	{familyJMX, "kafka_log_log_logstartoffset", "gauge", l("topic", "partition"), "First offset of the log."},
+	{familyJMX, "kafka_log_log_logendoffset", "gauge", l("topic", "partition"), "Offset that the next record gets."},
+	{familyJMX, "kafka_log_log_numlogsegments", "gauge", l("topic", "partition"), "Segments of the log."},
+	{familyJMX, "kafka_log_logmanager_offlinelogdirectorycount", "gauge", nil, "Data directories that are offline."},
+	{familyJMX, "kafka_cluster_partition_underminisr", "gauge", l("topic", "partition"), "1 when fewer are in sync than min.insync.replicas."},
+	{familyJMX, "kafka_cluster_partition_atminisr", "gauge", l("topic", "partition"), "1 when just min.insync.replicas are in sync."},
+	{familyJMX, "kafka_cluster_partition_replicascount", "gauge", l("topic", "partition"), "Replicas."},
+	{familyJMX, "kafka_server_socket_server_metrics_connection_count", "gauge", l("listener"), "Connections that are open."},
+}
+
+// Names returns the table, in the order of docs/metrics.md.
+func Names() []Name { return names }
+
+func l(labels ...string) []string { return labels }
+
+// descs finds a row's description by its name.
+var descs = func() map[string]*prometheus.Desc {
+	m := make(map[string]*prometheus.Desc, len(names))
+	for _, n := range names {
+		m[n.Name] = prometheus.NewDesc(n.Name, n.Help, n.Labels, nil)
+	}
+	return m
+}()
+
+var kinds = func() map[string]prometheus.ValueType {
+	m := make(map[string]prometheus.ValueType, len(names))
+	for _, n := range names {
+		m[n.Name] = map[string]prometheus.ValueType{"counter": prometheus.CounterValue, "gauge": prometheus.GaugeValue}[n.Kind]
+	}
+	return m
+}()

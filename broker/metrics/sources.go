@@ -1,0 +1,60 @@
+package metrics
+
+import "iter"
+
+// Sources are the questions that a scrape asks. Each may be nil: its numbers are
+// not shown then. They are called from several goroutines and must be quick;
+// what they return is not written to.
+type Sources struct {
+	Brokers     func() []Broker
+	Controller  func() (id int32) // -1 when there is none
+	Self        int32             // this broker's id
+	Partitions  func() iter.Seq[Partition]
+	Groups      func() iter.Seq[Group]
+	Dirs        func() []Dir
+	Connections func() map[string]int // by listener
+	OpenFiles   func() int            // segment files
+	Waiting     func() int            // requests whose answer waits
+}
+
+// Broker is one member of the cluster.
+type Broker struct {
+	ID      int32
+	Address string // host:port
+}
+
+// Partition is one partition as this broker knows it.
+type Partition struct {
+	Topic         string
+	Index         int32
+	Leader        int32 // -1 for none
+	Replicas, ISR []int32
+	MinISR        int
+	Here          bool // this broker has a replica; the fields below are filled in then
+
+	Start, HighWatermark, End int64 // offsets
+	Bytes                     int64
+	Segments                  int
+}
+
+// Group is one consumer group.
+type Group struct {
+	Name    string
+	State   string // as DescribeGroups names it
+	Members int
+	Offsets []Offset
+}
+
+// Offset is what a group has committed for one partition.
+type Offset struct {
+	Topic     string
+	Partition int32
+	Committed int64
+}
+
+// Dir is one data directory.
+type Dir struct {
+	Path        string
+	Offline     bool
+	Free, Total uint64 // bytes of its file system
+}
