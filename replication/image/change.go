@@ -61,38 +61,51 @@ func (im *Image) With(c Changes) *Image {
 	return &next
 }
 
-// withTopics merges the changed topics into the two sorted lists. It costs one
-// copy of the pointers, however many change.
+// edit is one place in a sorted list: what stands at key's place becomes put,
+// or goes if put is nil.
+type edit struct{ key, put *Topic }
+
+// withTopics applies the changed topics to the two sorted lists. It costs one
+// copy of the pointers and a search for each change.
 func (im *Image) withTopics(changed map[string]*Topic) (byName, byID []*Topic) {
-	fresh := make([]*Topic, 0, len(changed))
-	for _, t := range changed {
-		if t != nil {
-			fresh = append(fresh, t)
+	names := make([]edit, 0, len(changed))
+	ids := make([]edit, 0, len(changed))
+	for name, t := range changed {
+		old := im.Topic(name)
+		switch {
+		case t != nil:
+			names = append(names, edit{key: t, put: t})
+		case old != nil:
+			names = append(names, edit{key: old})
+		}
+		if old != nil && !old.ID.IsZero() && (t == nil || t.ID != old.ID) {
+			ids = append(ids, edit{key: old})
+		}
+		if t != nil && !t.ID.IsZero() {
+			ids = append(ids, edit{key: t, put: t})
 		}
 	}
-	slices.SortFunc(fresh, func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) })
-	kept := func(t *Topic) bool { _, touched := changed[t.Name]; return !touched }
-	byName = merge(im.topics, fresh, kept, func(a, b *Topic) bool { return a.Name < b.Name })
-
-	fresh = slices.DeleteFunc(fresh, func(t *Topic) bool { return t.ID.IsZero() })
-	slices.SortFunc(fresh, func(a, b *Topic) int { return a.ID.Compare(b.ID) })
-	byID = merge(im.ids, fresh, kept, func(a, b *Topic) bool { return a.ID.Compare(b.ID) < 0 })
-	return byName, byID
+	compareNames := func(a, b *Topic) int { return strings.Compare(a.Name, b.Name) }
+	compareIDs := func(a, b *Topic) int { return a.ID.Compare(b.ID) }
+	return splice(im.topics, names, compareNames), splice(im.ids, ids, compareIDs)
 }
 
-// merge joins two sorted lists, leaving out of the first what is not kept.
-func merge(old, fresh []*Topic, kept func(*Topic) bool, less func(a, b *Topic) bool) []*Topic {
-	out := make([]*Topic, 0, len(old)+len(fresh))
-	for _, t := range old {
-		if !kept(t) {
-			continue
+// splice copies a sorted list with the edits made.
+func splice(old []*Topic, edits []edit, compare func(a, b *Topic) int) []*Topic {
+	slices.SortFunc(edits, func(a, b edit) int { return compare(a.key, b.key) })
+	out := make([]*Topic, 0, len(old)+len(edits))
+	for _, e := range edits {
+		i, found := slices.BinarySearchFunc(old, e.key, compare)
+		out = append(out, old[:i]...)
+		if e.put != nil {
+			out = append(out, e.put)
 		}
-		for len(fresh) > 0 && less(fresh[0], t) {
-			out, fresh = append(out, fresh[0]), fresh[1:]
+		if found {
+			i++
 		}
-		out = append(out, t)
+		old = old[i:]
 	}
-	return append(out, fresh...)
+	return append(out, old...)
 }
 
 func withNames(names []string, changed map[string]bool) []string {
