@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/magiconair/properties"
-
 	"github.com/leatmq/leat/log/vfs"
 )
 
@@ -52,12 +50,11 @@ func WriteMeta(fsys vfs.FS, path string, m Meta, now time.Time) error {
 // DecodeMeta parses meta.properties. A missing version means 0; no other key
 // is required.
 func DecodeMeta(data []byte) (Meta, error) {
-	loader := properties.Loader{Encoding: properties.ISO_8859_1, DisableExpansion: true}
-	p, err := loader.LoadBytes(data)
+	all, err := parseProperties(data)
 	if err != nil {
-		return Meta{}, corrupt("%v", err)
+		return Meta{}, err
 	}
-	m := Meta{BrokerID: -1, Other: p.Map()}
+	m := Meta{BrokerID: -1, Other: all}
 	if m.Version, err = m.takeInt(keyVersion, 0); err != nil {
 		return Meta{}, err
 	}
@@ -110,28 +107,6 @@ func EncodeMeta(m Meta, now time.Time) []byte {
 		dst = append(dst, '=')
 		dst = appendEscaped(dst, all[key])
 		dst = append(dst, '\n')
-	}
-	return dst
-}
-
-// appendEscaped writes a key or value so that any reader of Java properties
-// gets it back.
-func appendEscaped(dst []byte, s string) []byte {
-	for i, r := range s {
-		switch {
-		case r == '\n':
-			dst = append(dst, `\n`...)
-		case r == '\r':
-			dst = append(dst, `\r`...)
-		case r == '\t':
-			dst = append(dst, `\t`...)
-		case strings.ContainsRune(`\=:#!`, r), r == ' ' && i == 0:
-			dst = append(dst, '\\', byte(r))
-		case r < ' ' || r > '~':
-			dst = appendUTF16(dst, r)
-		default:
-			dst = append(dst, byte(r))
-		}
 	}
 	return dst
 }
