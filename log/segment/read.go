@@ -1,0 +1,246 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/leatmq/leat/log/index"
+)
+
+// Request asks for whole batches beginning with the one that holds Offset, or with
+// the next one when compaction has removed that.
+type Request struct {
+	Offset   int64
+	UpTo     int64 // only batches that end below it
+	MaxBytes int   // no more than so much
+	MinOne   bool  // but the first batch whole, however large
+}
+
+// ends are the places where the last few reads ended: whoever reads on, asks for
+// just that offset next. One slot stays with one reader, so a few slots serve a
+// few readers at different places.
+type ends struct {
+	slots [4]place
+	hand  int
+}
+
+// What knew a place if no slot did.
+const (
+	nobody = -1 // it was looked up
+	theEnd = -2 // it is where the segment ends, which needs no slot
+)
+
+// place says that the batch with the first offset not below offset begins at
+// position; position 0 is an empty slot.
+type place struct{ offset, position int64 }
+
+// Read finds the data that answers r, without reading it. The slice is empty when
+// there is none below r.UpTo, or it does not fit; it must be released.
+func (s *Segment) Read(r Request) (Slice, error) {
+	h, err := s.acquire()
+	if err != nil {
+		return Slice{}, err
+	}
+	sl, err := s.read(h, r)
+	if err != nil || sl.length == 0 {
+		h.release()
+		return Slice{}, err
+	}
+	return sl, nil
+}
+
+func (s *Segment) read(h *handle, r Request) (Slice, error) {
+	s.mu.Lock()
+	size, next, version := s.size, s.next, s.version
+	s.mu.Unlock()
+	from, slot, err := s.locate(h, r.Offset, size)
+	if err != nil || from >= size {
+		return Slice{}, err
+	}
+	end := place{offset: next, position: size}
+	if r.UpTo < next {
+		if end.position, _, err = s.locate(h, r.UpTo, size); err != nil {
+			return Slice{}, err
+		}
+		end.offset = r.UpTo
+	}
+	if end.position-from > int64(r.MaxBytes) {
+		if end, err = s.cut(h, from, end.position, r); err != nil {
+			return Slice{}, err
+		}
+	}
+	if end.position <= from {
+		return Slice{}, nil
+	}
+	s.remember(slot, end, version)
+	return Slice{h: h, pos: from, length: int(end.position - from)}, nil
+}
+
+// locate returns the position of the first batch whose last offset is not below
+// offset, or size when there is none; and which slot knew it.
+func (s *Segment) locate(h *handle, offset, size int64) (pos int64, slot int, err error) {
+	if offset <= s.base {
+		return 0, nobody, nil
+	}
+	if !s.Fits(offset) {
+		return size, theEnd, nil
+	}
+	for again := false; ; again = true {
+		floor, slot, err := s.floor(h, offset)
+		if err != nil || slot != nobody {
+			return int64(floor.Position), slot, err
+		}
+		pos, err := s.scan(h, floor, offset, size)
+		if err == nil || again {
+			return pos, nobody, err
+		}
+		if err := s.distrust(h, err); err != nil {
+			return 0, nobody, err
+		}
+	}
+}
+
+// floor returns where to look for an offset: what a slot knows exactly, or the
+// index entry before it.
+func (s *Segment) floor(h *handle, offset int64) (index.OffsetEntry, int, error) {
+	s.mu.Lock()
+	if offset >= s.next {
+		e := index.OffsetEntry{Position: uint32(s.size)}
+		s.mu.Unlock()
+		return e, theEnd, nil
+	}
+	if s.ends != nil {
+		for i, p := range s.ends.slots {
+			if p.offset == offset && p.position > 0 {
+				s.mu.Unlock()
+				return index.OffsetEntry{Position: uint32(p.position)}, i, nil
+			}
+		}
+	}
+	rel := s.relative(offset)
+	e, _, err := s.withOffsetsLocked(h, func() (index.OffsetEntry, bool, error) { return s.offsets.Floor(rel) })
+	grown := s.countLocked()
+	s.mu.Unlock()
+	if grown {
+		s.home.files.admit(s)
+	}
+	return e, nobody, err
+}
+
+// errIndex means that an index entry does not point to its batch.
+var errIndex = errors.New("index entry does not fit the log")
+
+// scan walks from an index entry's batch to the first one that ends at or behind
+// offset.
+func (s *Segment) scan(h *handle, floor index.OffsetEntry, offset, size int64) (int64, error) {
+	r := headerReader(h.file, int64(floor.Position), size)
+	defer r.Close()
+	for first := true; ; first = false {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return size, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		last := e.Batch.LastOffset()
+		if first && floor.Position > 0 && last > s.base+int64(floor.Relative) {
+			return 0, fmt.Errorf("%w: offset +%d at %d", errIndex, floor.Relative, floor.Position)
+		}
+		if last >= offset {
+			return e.Position, nil
+		}
+	}
+}
+
+// distrust builds the indexes anew after an error that a wrong index explains.
+func (s *Segment) distrust(h *handle, err error) error {
+	var damage *DamageError
+	if !errors.Is(err, errIndex) && !errors.As(err, &damage) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rerr := s.repairLocked(h, fmt.Errorf("%w: %w", index.ErrCorrupt, err)); rerr != nil {
+		return rerr
+	}
+	s.countLocked()
+	return nil
+}
+
+// cut finds the last batch boundary in (from, to] that is no farther from from
+// than r allows, or the end of the first batch if r wants that in any case.
+func (s *Segment) cut(h *handle, from, to int64, r Request) (place, error) {
+	limit := from + int64(r.MaxBytes)
+	s.mu.Lock()
+	floor, _, err := s.withOffsetsLocked(h, func() (index.OffsetEntry, bool, error) {
+		return s.offsets.FloorPosition(uint32(min(limit, maxRelative)))
+	})
+	grown := s.countLocked()
+	s.mu.Unlock()
+	if grown {
+		s.home.files.admit(s)
+	}
+	if err != nil {
+		return place{}, err
+	}
+	end := place{position: max(from, int64(floor.Position))}
+	hr := headerReader(h.file, end.position, to)
+	defer hr.Close()
+	for {
+		e, err := hr.Next()
+		if errors.Is(err, io.EOF) {
+			return end, nil
+		}
+		if err != nil {
+			return s.cutSlowly(h, from, to, r, err)
+		}
+		if e.End() > limit && (end.position > from || !r.MinOne) {
+			if end.offset == 0 {
+				end.offset = e.Batch.BaseOffset()
+			}
+			return end, nil
+		}
+		end = place{e.Batch.NextOffset(), e.End()}
+	}
+}
+
+// cutSlowly is cut after an error: when the index was to blame it is built anew
+// and asked again.
+func (s *Segment) cutSlowly(h *handle, from, to int64, r Request, cause error) (place, error) {
+	hr := headerReader(h.file, from, to)
+	defer hr.Close()
+	end := place{position: from}
+	for {
+		e, err := hr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return place{}, err // the log itself is damaged
+		}
+		if e.End() > from+int64(r.MaxBytes) && (end.position > from || !r.MinOne) {
+			break
+		}
+		end = place{e.Batch.NextOffset(), e.End()}
+	}
+	return end, s.distrust(h, cause)
+}
+
+// remember notes where a read ended, in the slot that told where it began.
+func (s *Segment) remember(slot int, end place, version int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if end.offset == s.next || version != s.version {
+		return
+	}
+	if s.ends == nil {
+		s.ends = new(ends)
+	}
+	if slot < 0 {
+		slot = s.ends.hand
+		s.ends.hand = (s.ends.hand + 1) % len(s.ends.slots)
+	}
+	s.ends.slots[slot] = end
+}

@@ -1,0 +1,238 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/leatmq/leat/log/index"
+	"github.com/leatmq/leat/log/record"
+)
+
+// Load learns what appending needs to know of a segment that was closed cleanly:
+// where its last record ends and what its indexes end with. The error is a
+// *DamageError when the data is not what a clean shutdown leaves: Recover then.
+func (s *Segment) Load() error {
+	if s.size == 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.next, s.stamped = s.base, true
+		s.offsets.Reset()
+		s.times.Reset()
+		return nil
+	}
+	h, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.loadLastLocked(h); err != nil {
+		return err
+	}
+	return s.loadTailLocked(h)
+}
+
+// loadLastLocked learns the last entries of the offset and time index.
+func (s *Segment) loadLastLocked(h *handle) error {
+	var at index.OffsetEntry
+	var when index.TimeEntry
+	var timed bool
+	err := errors.Join(
+		s.home.within(s.offsetName(), func(path string) (err error) {
+			at, _, err = s.offsets.ReadLast(s.home.fsys, path)
+			return err
+		}),
+		s.home.within(s.timeName(), func(path string) (err error) {
+			when, timed, err = s.times.ReadLast(s.home.fsys, path)
+			return err
+		}),
+	)
+	if err == nil && int64(at.Position) >= s.size {
+		err = fmt.Errorf("%w: it points to %d in a log of %d bytes", index.ErrCorrupt, at.Position, s.size)
+	}
+	if err != nil {
+		return s.repairLocked(h, err) // rebuilding learns the same
+	}
+	s.indexed, s.stamped = int64(at.Position), true
+	if timed {
+		s.timed = when.Timestamp
+		s.largest = Stamp{when.Timestamp, s.base + int64(when.Relative)}
+	}
+	return nil
+}
+
+// loadTailLocked reads the headers behind the last index entry.
+func (s *Segment) loadTailLocked(h *handle) error {
+	r := headerReader(h.file, s.indexed, s.size)
+	defer r.Close()
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if ts := e.Batch.MaxTimestamp(); ts > s.largest.Timestamp {
+			s.largest = Stamp{ts, e.Batch.LastOffset()}
+		}
+		s.next = e.Batch.NextOffset()
+	}
+}
+
+// Recovered is what Recover found.
+type Recovered struct {
+	Kept  int64 // bytes of whole, sound batches
+	Cut   int64 // bytes behind them that were cut off
+	Cause error // why, a *DamageError; nil when nothing was cut
+}
+
+// Recover reads every batch, cuts the file at the first that is not whole and
+// sound, or whose offsets do not follow, and builds the indexes anew. visit is
+// called for each batch that stays, before the next is read; what it notes with
+// AppendAborted goes into the new transaction index.
+func (s *Segment) Recover(visit func(record.Batch) error) (Recovered, error) {
+	h, err := s.acquire()
+	if err != nil {
+		return Recovered{}, err
+	}
+	defer h.release()
+	info, err := h.file.Stat()
+	if err != nil {
+		return Recovered{}, err
+	}
+	end := info.Size()
+	s.mu.Lock()
+	s.clearLocked()
+	s.txns.Reset()
+	s.version++
+	s.next, s.first, s.firstKnown = s.base, -1, false
+	s.mu.Unlock()
+	kept, cause, err := s.recoverBatches(h, end, visit)
+	if err != nil {
+		return Recovered{}, err
+	}
+	if err := h.file.Truncate(kept); err != nil { // also gives back reserved space
+		return Recovered{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.size, s.stamped, s.reserved = kept, true, 0
+	s.noteTimeLocked()
+	s.countLocked()
+	return Recovered{kept, end - kept, cause}, errors.Join(s.replaceLocked(), s.replaceTxnsLocked())
+}
+
+// recoverBatches returns the position of the first batch that cannot stay, and
+// why it cannot.
+func (s *Segment) recoverBatches(h *handle, end int64, visit func(record.Batch) error) (kept int64, cause, err error) {
+	r := NewReader(h.file, 0, end)
+	defer r.Close()
+	for {
+		e, err := r.Next()
+		if err == nil {
+			err = s.sound(e)
+		}
+		var damage *DamageError
+		switch {
+		case errors.Is(err, io.EOF):
+			return kept, nil, nil
+		case errors.As(err, &damage):
+			return kept, damage, nil
+		case err != nil:
+			return kept, nil, err
+		}
+		if err := visit(e.Batch); err != nil {
+			return kept, nil, err
+		}
+		s.mu.Lock()
+		s.noteLocked(e.Batch, e.Position)
+		s.next = e.Batch.NextOffset()
+		s.mu.Unlock()
+		kept = e.End()
+	}
+}
+
+// sound checks a whole batch: its CRC, and that its offsets follow and fit.
+func (s *Segment) sound(e Entry) error {
+	b := e.Batch
+	switch {
+	case !b.CheckCRC():
+		return &DamageError{e.Position, errors.New("CRC does not match")}
+	case b.BaseOffset() < s.next:
+		return &DamageError{e.Position, fmt.Errorf("offset %d where at least %d was due", b.BaseOffset(), s.next)}
+	case !s.Fits(b.LastOffset()):
+		return &DamageError{e.Position, fmt.Errorf("offset %d is too far from the segment's base %d", b.LastOffset(), s.base)}
+	}
+	return nil
+}
+
+// Scan calls visit for every batch that ends at or behind an offset, without
+// checking its CRC.
+func (s *Segment) Scan(from int64, visit func(record.Batch) error) error {
+	h, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	size := s.Size()
+	pos, _, err := s.locate(h, from, size)
+	if err != nil {
+		return err
+	}
+	r := NewReader(h.file, pos, size)
+	defer r.Close()
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(e.Batch); err != nil {
+			return err
+		}
+	}
+}
+
+// ReplaceAborted replaces the transaction index.
+func (s *Segment) ReplaceAborted(all []index.AbortedTxn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.txns.Reset()
+	for _, t := range all {
+		s.txns.Append(t)
+	}
+	s.countLocked()
+	return s.replaceTxnsLocked()
+}
+
+// replaceTxnsLocked writes the transaction index, all in memory, to its file,
+// which goes when there is nothing to write.
+func (s *Segment) replaceTxnsLocked() error {
+	if s.txns.Len() == 0 {
+		return s.home.remove(s.txnName())
+	}
+	return s.home.within(s.txnName(), func(path string) error { return s.txns.Replace(s.home.fsys, path) })
+}
+
+// HasIndexes reports whether the files are there that every segment has.
+func (s *Segment) HasIndexes() (bool, error) {
+	for _, suffix := range indexSuffixes[:2] {
+		f, err := s.home.open(Name(s.base)+suffix, os.O_RDONLY)
+		if errors.Is(err, os.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := f.Close(); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
