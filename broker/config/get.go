@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -69,6 +71,32 @@ func (s *Store) IsSet(name string) bool {
 		panic("config: keys.tsv has no broker key " + name)
 	}
 	return s.isSet(name, s.snap.Load().dynamic)
+}
+
+// Overrides returns a list of host:limit pairs as a map.
+func (s *Store) Overrides(name string) map[string]int {
+	all, err := parseOverrides(s.get(name, String).text)
+	if err != nil {
+		panic(err) // no such value passes Load or SetDynamic
+	}
+	return all
+}
+
+// parseOverrides reads host:limit,host:limit; a host may be an IPv6 address.
+func parseOverrides(text string) (map[string]int, error) {
+	all := map[string]int{}
+	for _, pair := range splitList(text) {
+		at := strings.LastIndexByte(pair, ':')
+		if at < 1 {
+			return nil, fmt.Errorf("%q is not host:limit", pair)
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(pair[at+1:]), 10, 32)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("%q: the limit is a number of at least 0", pair)
+		}
+		all[strings.Trim(pair[:at], "[] ")] = int(n)
+	}
+	return all, nil
 }
 
 // Dirs returns the data directories: log.dirs, or else log.dir.

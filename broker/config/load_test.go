@@ -155,6 +155,14 @@ func TestOwnDefaultsOfASingleNode(t *testing.T) {
 	require.Equal(t, []int{0, 3, -1}, []int{s.Int("group.initial.rebalance.delay.ms"), s.Int("offsets.topic.replication.factor"), s.Int("broker.id")})
 }
 
+func TestOverridesOfAddresses(t *testing.T) {
+	s, _, err := Load(Sources{Set: []string{"max.connections.per.ip.overrides=127.0.0.1:200, 2001:db8::1:5,[::1]:0"}})
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"127.0.0.1": 200, "2001:db8::1": 5, "::1": 0}, s.Overrides("max.connections.per.ip.overrides"))
+	_, _, err = Load(Sources{Set: []string{"max.connections.per.ip.overrides=127.0.0.1"}})
+	require.ErrorContains(t, err, "host:limit")
+}
+
 func TestMisusePanics(t *testing.T) {
 	s := Defaults()
 	require.Panics(t, func() { s.Int("no.such.key") })

@@ -41,6 +41,13 @@ func parseRange(s string) (Range, error) {
 		return Range{text: "a release such as 3.9 or 3.9-IV0", check: checkRelease}, nil
 	case s == "replicas":
 		return Range{text: "* or partition:broker pairs", check: checkReplicas}, nil
+	case s == "host:limit":
+		return Range{text: "host:limit pairs", check: func(v *value) string {
+			if _, err := parseOverrides(v.text); err != nil {
+				return err.Error()
+			}
+			return ""
+		}}, nil
 	case strings.Contains(s, "|"):
 		return words(strings.Split(s, "|")), nil
 	}
