@@ -15,7 +15,7 @@ type Config struct {
 	// MaxRequestBytes bounds one request (socket.request.max.bytes, 100 MiB).
 	MaxRequestBytes int
 	// MaxQueuedBytes bounds the memory of all requests being read and handled
-	// (queued.max.request.bytes; 0 or less: 128 MiB). Reached, connections with
+	// (queued.max.request.bytes; 0 or less: 64 MiB). Reached, connections with
 	// large requests are not read until others are done.
 	MaxQueuedBytes int64
 	// MaxInflightRequests and MaxInflightBytes bound what one connection may

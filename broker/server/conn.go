@@ -1,20 +1,80 @@
 package server
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
 
 // Conn is one client's connection.
+//
+// Its goroutine reads, handles and writes. Only answers that were parked are
+// written by others: by the goroutine that completes them as far as the
+// socket takes them, by one of the server's beyond that.
 type Conn struct {
 	// State belongs to the handler, which may touch it only inside Handle.
 	State any
 
+	// Set at accept, constant afterwards.
 	id            uint64
 	listener      string
 	remote, local netip.AddrPort
+	server        *Server
+	socket        *net.TCPConn
+	raw           syscall.RawConn
+	gone          chan struct{} // closed by abort
+	software      atomic.Pointer[[2]string]
+
+	// Touched only by the connection's goroutine.
+	in       input
+	request  Request
+	current  *answer         // the place of request among the answers
+	handle   func(*Response) // hands request to the handler, sets outcome
+	outcome  Outcome
+	rawID    []byte // client id of the last request as it came, and as a string
+	clientID string
+	readable func(fd uintptr) bool // reads once; made once
+	readN    int                   // what it read, of the room it had
+	readRoom int
+	readErr  error
+	received time.Time
+	// unsent counts bytes of answers, unacked bytes of requests since the last flush.
+	unsent, unacked int
+
+	order order
+	seen  watched // by Server.watch
+
+	// Read by Server.watch.
+	phase    atomic.Int32 // phase...
+	frames   atomic.Int64 // requests read
+	bytesIn  atomic.Int64
+	bytesOut atomic.Int64
+	blocked  atomic.Bool // a writer waits for the socket to take more
+
+	end atomic.Pointer[ending] // set once, by abort
 }
 
-// answer is one request's place in the order of answers.
-type answer struct {
-	Response
+// Phases of the reading side.
+const (
+	phaseIdle    int32 = iota // waits for a request
+	phaseReading              // waits for the rest of a request
+	phaseWorking              // handles, or waits for memory or for answers to leave
+)
+
+// ending is why a connection ends; it is an error so that it can be returned.
+type ending struct {
+	cause Cause
+	err   error // nil where the cause says it all
+}
+
+// Error gives the cause and, where there is more to say, the rest.
+func (e ending) Error() string {
+	if e.err == nil {
+		return string(e.cause)
+	}
+	return string(e.cause) + ": " + e.err.Error()
 }
 
 // ID returns a number that no other connection of this server has had.
@@ -31,10 +91,33 @@ func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
 
 // Software returns the name and version of the client's library, as told by
 // SetSoftware; "" where it has not told. Safe for concurrent use.
-func (c *Conn) Software() (name, version string) { return "", "" }
+func (c *Conn) Software() (name, version string) {
+	if s := c.software.Load(); s != nil {
+		return s[0], s[1]
+	}
+	return "", ""
+}
 
 // SetSoftware keeps what ApiVersions v3+ tells about the client's library (KIP-511).
-func (c *Conn) SetSoftware(name, version string) {}
+func (c *Conn) SetSoftware(name, version string) {
+	c.software.Store(&[2]string{name, version})
+}
 
 // Closed reports whether the connection is gone, so that work for it is in vain.
-func (c *Conn) Closed() bool { return false }
+func (c *Conn) Closed() bool { return c.end.Load() != nil }
+
+// Done is closed when the connection is gone.
+func (c *Conn) Done() <-chan struct{} { return c.gone }
+
+// abort closes the connection at once, whatever is under way; the first reason counts.
+// It waits for calls of RawConn to return and must not be called inside one.
+func (c *Conn) abort(e ending) {
+	if !c.end.CompareAndSwap(nil, &e) {
+		return
+	}
+	close(c.gone)
+	if err := c.socket.Close(); err != nil {
+		c.server.config.Logger.Debug("close", "connection", c.id, "error", err)
+	}
+	c.order.abandon()
+}
