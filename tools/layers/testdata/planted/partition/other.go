@@ -1,0 +1,2 @@
+// Package partition is described twice.
+package partition // want package-doc
