@@ -23,9 +23,15 @@ type gzipIn struct {
 	zip gzip.Reader
 }
 
+// gzipOut is an encoder with its destination.
+type gzipOut struct {
+	to  appender
+	zip *gzip.Writer
+}
+
 var (
 	gzipReaders = sync.Pool{New: func() any { return new(gzipIn) }}
-	gzipWriters [gzipMax + 1]sync.Pool // by level; index 0 is the default level
+	gzipWriters [gzipMax + 1]sync.Pool // of *gzipOut, by level; 0 is the default level
 )
 
 // inflateGzip reads all members of src.
@@ -69,24 +75,30 @@ func grow(dst []byte, end int) []byte {
 func deflateGzip(dst, src []byte, level int) ([]byte, error) {
 	level = gzipLevel(level)
 	pool := &gzipWriters[max(level, 0)]
-	out := appender{buf: dst}
-	w, ok := pool.Get().(*gzip.Writer)
-	if ok {
-		w.Reset(&out)
-	} else {
+	out, ok := pool.Get().(*gzipOut)
+	if !ok {
+		out = new(gzipOut)
 		var err error
-		if w, err = gzip.NewWriterLevel(&out, level); err != nil {
+		if out.zip, err = gzip.NewWriterLevel(&out.to, level); err != nil {
 			return dst, err
 		}
 	}
-	defer pool.Put(w)
-	if _, err := w.Write(src); err != nil {
+	defer pool.Put(out)
+	return out.deflate(dst, src)
+}
+
+// deflate writes src as one member.
+func (o *gzipOut) deflate(dst, src []byte) ([]byte, error) {
+	o.to.buf = dst
+	defer func() { o.to.buf = nil }()
+	o.zip.Reset(&o.to)
+	if _, err := o.zip.Write(src); err != nil {
 		return dst, err
 	}
-	if err := w.Close(); err != nil {
+	if err := o.zip.Close(); err != nil {
 		return dst, err
 	}
-	return out.buf, nil
+	return o.to.buf, nil
 }
 
 func gzipLevel(level int) int {
