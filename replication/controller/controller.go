@@ -1,19 +1,25 @@
 // Package controller runs the cluster's decisions: one goroutine, elected
 // through the tree, that reads the cluster once, decides every event with
-// package plan, writes the outcome to the tree, shows it in the Image and gives
-// the orders. Only it writes topics and partition states; each of its writes
+// package plan, writes the outcome to the tree, has it obeyed and shows it in
+// the Image. Only it writes topics and partition states; each of its writes
 // carries a check of /controller_epoch, so one that has been deposed cannot
 // write any more.
 //
-//	Run:   register /brokers/ids/N → elect → load → adopt → recover → serve
-//	serve: take all waiting requests → plan → one Multi → Image → orders → answers
+//	Run    register /brokers/ids/N → elect → load → adopt → recover → serve
+//	serve  take all waiting requests → plan → one Multi → orders → Image → answers
 //
-// Requests that wait at the same time share one write. A single node is its own
-// controller over the embedded tree; nothing here knows that it is alone.
+// Requests that wait at the same time share one write. What a crash can leave
+// behind between the steps:
+//
+//	before the Multi            nothing has happened
+//	after it, before the orders  the new controller gives them again (Recover)
+//	topic marked, not yet gone   the new controller deletes it again
+//
+// A single node is its own controller over the embedded tree; the code is the
+// same.
 package controller
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -32,6 +38,9 @@ var (
 	// ErrInconsistentCluster means that the data directory belongs to another
 	// cluster than the tree.
 	ErrInconsistentCluster = errors.New("cluster ids differ")
+	// ErrPending means that what was asked is decided and written down, but not
+	// finished: a disk failed, or a broker is away. It will be finished later.
+	ErrPending = errors.New("the request timed out")
 )
 
 // Options are what a controller needs of its surroundings.
@@ -43,36 +52,54 @@ type Options struct {
 	ClusterID string           // of meta.properties, empty: none stored
 
 	// Apply obeys the orders that concern this broker and returns one error, or
-	// nil, for each. It runs on the controller's goroutine.
+	// nil, for each. It runs on the controller's goroutine. *control.Control
+	// has it.
 	Apply func([]plan.Order) []error
 	// Existing lists the partitions in the data directories. It is asked when
-	// the controller takes office: those the tree does not know are adopted.
+	// the controller takes office: those of a tree that never had a topic are
+	// adopted, and no leader epoch is used twice. Nil: none.
 	Existing func() []plan.Existing
-	// Settings are the broker's settings that decisions depend on.
+	// Settings are the broker's settings that decisions depend on; asked anew
+	// for each decision.
 	Settings func() plan.Settings
-	// ConfigChanged is told each changed configuration, after it can be read
-	// from the Image. It runs on the controller's goroutine.
+	// ConfigChanged is told each configuration of this broker and of all
+	// brokers: those that are there at the start, and each that changes, after
+	// it can be read from the Image. It runs on the controller's goroutine.
+	// Nil: nobody is told.
 	ConfigChanged func(image.Entity, map[string]string)
 
-	Now    func() time.Time
-	Random func() [16]byte
-	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default()
 }
 
 // Controller is one broker's part in deciding for the cluster.
 type Controller struct {
 	o     Options
 	image atomic.Pointer[image.Image]
-	calls chan call
+	calls chan *call
 	ready chan struct{} // closed when the first picture is complete
 	done  chan struct{} // closed when Run returns
+
+	office office // Run's goroutine only
 }
 
 // New returns a controller that does nothing until Run.
 func New(o Options) *Controller {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.ConfigChanged == nil {
+		o.ConfigChanged = func(image.Entity, map[string]string) {}
+	}
+	if o.Existing == nil {
+		o.Existing = func() []plan.Existing { return nil }
+	}
 	c := &Controller{
 		o:     o,
-		calls: make(chan call, 256),
+		calls: make(chan *call, maxBatch),
 		ready: make(chan struct{}),
 		done:  make(chan struct{}),
 	}
@@ -86,10 +113,3 @@ func (c *Controller) Image() *image.Image { return c.image.Load() }
 // Ready is closed when the cluster has been read and every partition this
 // broker leads is led.
 func (c *Controller) Ready() <-chan struct{} { return c.ready }
-
-// call is one request to the controller's goroutine.
-type call struct {
-	ctx    context.Context
-	decide func(*image.Image) (plan.Step, error)
-	answer chan error
-}

@@ -61,6 +61,41 @@ func (im *Image) With(c Changes) *Image {
 	return &next
 }
 
+// Then is both changes as one: where both say something, the later counts.
+func (c Changes) Then(later Changes) Changes {
+	if later.ClusterID != "" {
+		c.ClusterID = later.ClusterID
+	}
+	if later.Controller != nil {
+		c.Controller = later.Controller
+	}
+	if later.ControllerEpoch != nil {
+		c.ControllerEpoch = later.ControllerEpoch
+	}
+	if later.FeatureEpoch != nil {
+		c.FeatureEpoch = later.FeatureEpoch
+	}
+	if later.Brokers != nil {
+		c.Brokers = later.Brokers
+	}
+	c.Topics = joined(c.Topics, later.Topics)
+	c.Deleting = joined(c.Deleting, later.Deleting)
+	c.Configs = joined(c.Configs, later.Configs)
+	return c
+}
+
+func joined[K comparable, V any](a, b map[K]V) map[K]V {
+	if len(b) == 0 {
+		return a
+	}
+	if a == nil {
+		return maps.Clone(b)
+	}
+	a = maps.Clone(a)
+	maps.Copy(a, b)
+	return a
+}
+
 // edit is one place in a sorted list: what stands at key's place becomes put,
 // or goes if put is nil.
 type edit struct{ key, put *Topic }

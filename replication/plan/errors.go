@@ -1,6 +1,9 @@
 package plan
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a plan can refuse. broker/api has the Kafka code of each.
 var (
@@ -36,3 +39,8 @@ func (e *Error) Error() string { return e.Message }
 func (e *Error) Unwrap() error { return e.Kind }
 
 func refuse(kind error, message string) error { return &Error{Kind: kind, Message: message} }
+
+// NoSuchTopic is the refusal of a request about a topic that is not there.
+func NoSuchTopic(name string) error {
+	return refuse(ErrUnknownTopic, fmt.Sprintf("The topic '%s' does not exist.", name))
+}

@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"github.com/leatmq/leat/partition/topic"
-	"github.com/leatmq/leat/replication/image"
-)
+import "github.com/leatmq/leat/partition/topic"
 
 // Default stands for "as the broker is configured" in a TopicSpec.
 const Default = -1
@@ -17,6 +14,9 @@ type TopicSpec struct {
 	// Replication must then be Default.
 	Assignment map[int32][]int32
 	Config     map[string]string
+	// NullConfig are the keys that were given without a value; there must be
+	// none.
+	NullConfig []string
 	// Clamp lowers the replication to the number of live brokers instead of
 	// refusing: internal and auto-created topics of a single node use it.
 	Clamp bool
@@ -77,14 +77,5 @@ type Existing struct {
 	Ref
 	TopicID     topic.ID // zero: none was stored
 	LatestEpoch int32    // of its log, -1: none
-}
-
-// Snapshot is what the controller read from the tree when it was elected.
-type Snapshot struct {
-	ClusterID    string
-	FeatureEpoch int64
-	Brokers      []image.Broker
-	Topics       []*image.Topic
-	Deleting     []string
-	Configs      map[image.Entity]map[string]string
+	Compacted   bool     // the cleaner has worked on it
 }

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/znode"
+)
+
+// DeleteTopics marks topics for deletion and orders their replicas to go. Once
+// they have gone, ForgetTopics ends the deletion; a controller that takes office
+// in between finds the marks and begins again.
+//
+//	there ──DeleteTopics──→ marked, not in the picture ──ForgetTopics──→ gone
+func DeleteTopics(im *image.Image, refs []TopicRef, s Settings) (Step, []TopicResult) {
+	d := newDraft(im, s)
+	results := make([]TopicResult, len(refs))
+	done := map[string]bool{}
+	for i, ref := range refs {
+		results[i] = TopicResult{Name: ref.Name, ID: ref.ID}
+		if !s.DeleteTopics {
+			results[i].Err = refuse(ErrDeletionDisabled, "Topic deletion is disabled.")
+			continue
+		}
+		t := d.resolve(ref)
+		switch {
+		case t != nil:
+			results[i].Name, results[i].ID = t.Name, t.ID
+		case ref.Name == "":
+			results[i].Err = refuse(ErrUnknownTopicID, "This server does not host this topic ID.")
+			continue
+		default:
+			results[i].Err = refuse(ErrUnknownTopic, "This server does not host this topic-partition.")
+			continue
+		}
+		if !done[t.Name] {
+			done[t.Name] = true
+			d.mark(t)
+		}
+	}
+	return d.finish(), results
+}
+
+// resolve finds the topic as it is before the step: naming it twice is fine.
+func (d *draft) resolve(ref TopicRef) *image.Topic {
+	if ref.Name != "" {
+		return d.im.Topic(ref.Name)
+	}
+	return d.im.TopicByID(ref.ID)
+}
+
+func (d *draft) mark(t *image.Topic) {
+	d.write(tree.Create(znode.DeleteTopicPath(t.Name), nil, 0))
+	d.remove(t)
+}
+
+// remove takes a marked topic out of the picture and orders its replicas to go.
+func (d *draft) remove(t *image.Topic) {
+	d.topics[t.Name] = nil
+	if d.step.Changes.Deleting == nil {
+		d.step.Changes.Deleting = map[string]bool{}
+	}
+	d.step.Changes.Deleting[t.Name] = true
+	for number := range t.Partitions {
+		for _, id := range t.Partitions[number].Replicas {
+			if _, live := d.im.Broker(id); live {
+				d.order(Order{Kind: Delete, Broker: id, Topic: t.Name, Partition: int32(number), TopicID: t.ID})
+			}
+		}
+	}
+}
+
+// Remains is what the tree still has of a topic marked for deletion: its nodes
+// below /brokers/topics, children before parents, and whether it has a
+// configuration.
+type Remains struct {
+	Name   string
+	Nodes  []string
+	Config bool
+}
+
+// ForgetTopics ends deletions: the topics' nodes go, their configurations, and
+// last the marks, all at once. The names are free again.
+func ForgetTopics(gone []Remains) Step {
+	var s Step
+	s.Changes.Deleting = map[string]bool{}
+	for _, r := range gone {
+		for _, path := range r.Nodes {
+			s.Writes = append(s.Writes, tree.Delete(path, tree.AnyVersion))
+		}
+		if r.Config {
+			path := znode.ConfigPath(image.Entity{Type: image.TopicEntity, Name: r.Name})
+			s.Writes = append(s.Writes, tree.Delete(path, tree.AnyVersion))
+		}
+		s.Writes = append(s.Writes, tree.Delete(znode.DeleteTopicPath(r.Name), tree.AnyVersion))
+		s.Changes.Deleting[r.Name] = false
+	}
+	return s
+}

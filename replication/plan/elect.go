@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/leatmq/leat/replication/image"
+)
+
+// ElectLeaders decides about leaders that a client asked for. Nil refs mean
+// every partition; then those that need no election are not in the results.
+func ElectLeaders(im *image.Image, how Election, refs []Ref, s Settings) (Step, []ElectResult) {
+	d := newDraft(im, s)
+	all := refs == nil
+	if all {
+		refs = everyPartition(im)
+	}
+	results := make([]ElectResult, 0, len(refs))
+	for _, ref := range refs {
+		err := d.elect(how, ref)
+		if refused, ok := err.(*Error); all && ok && refused.Kind == ErrElectionNotNeeded {
+			continue
+		}
+		results = append(results, ElectResult{Ref: ref, Err: err})
+	}
+	return d.finish(), results
+}
+
+func everyPartition(im *image.Image) []Ref {
+	var refs []Ref
+	for _, t := range im.Topics() {
+		for p := range t.Partitions {
+			refs = append(refs, Ref{Topic: t.Name, Partition: int32(p)})
+		}
+	}
+	return refs
+}
+
+func (d *draft) elect(how Election, ref Ref) error {
+	if d.im.Deleting(ref.Topic) {
+		return refuse(ErrInvalidTopic, "The topic is being deleted")
+	}
+	t := d.topic(ref.Topic)
+	if t == nil || ref.Partition < 0 || int(ref.Partition) >= len(t.Partitions) {
+		return refuse(ErrUnknownTopic, "The partition does not exist.")
+	}
+	p := &t.Partitions[ref.Partition]
+	led := p.Leader != image.NoBroker && d.live(p, p.Leader)
+	first := len(p.Replicas) > 0 && p.Leader == p.Replicas[0]
+	if how == Preferred && first || how == Unclean && led {
+		return refuse(ErrElectionNotNeeded, "Leader election not needed for topic partition.")
+	}
+	if how == Preferred {
+		if len(p.Replicas) == 0 || !d.live(p, p.Replicas[0]) || !slices.Contains(p.ISR, p.Replicas[0]) {
+			return refuse(ErrPreferredUnavailable, fmt.Sprintf(
+				"Failed to elect leader for partition %s-%d under strategy PreferredReplicaPartitionLeaderElectionStrategy", ref.Topic, ref.Partition))
+		}
+		t = d.edit(ref.Topic)
+		d.setLeader(t, ref.Partition, t.Partitions[ref.Partition].Replicas[0])
+		return nil
+	}
+	if !d.electOffline(d.edit(ref.Topic), ref.Partition, true) {
+		return refuse(ErrNoEligibleLeader, fmt.Sprintf(
+			"Failed to elect leader for partition %s-%d under strategy OfflinePartitionLeaderElectionStrategy", ref.Topic, ref.Partition))
+	}
+	return nil
+}
+
+// setLeader gives the partition to a replica at the next epoch.
+func (d *draft) setLeader(t *image.Topic, number, leader int32) {
+	p := &t.Partitions[number]
+	p.Leader = leader
+	p.LeaderEpoch++
+	d.setState(t, number)
+	d.lead(t, number, false)
+}
+
+// electOffline finds a leader for a partition that has none: the first live
+// replica in sync, in the order of the assignment; failing that, if losing
+// records is allowed, the first live one. A partition that has never been led
+// gets its first state.
+func (d *draft) electOffline(t *image.Topic, number int32, unclean bool) bool {
+	p := &t.Partitions[number]
+	if p.PartitionEpoch < 0 {
+		d.first(t, number)
+		return p.Leader != image.NoBroker
+	}
+	for _, id := range p.Replicas {
+		if d.live(p, id) && slices.Contains(p.ISR, id) {
+			p.ISR = slices.DeleteFunc(slices.Clone(p.ISR), func(id int32) bool { return !d.live(p, id) })
+			d.setLeader(t, number, id)
+			return true
+		}
+	}
+	if !unclean {
+		return false
+	}
+	for _, id := range p.Replicas {
+		if d.live(p, id) {
+			p.ISR = []int32{id}
+			d.setLeader(t, number, id)
+			return true
+		}
+	}
+	return false
+}
+
+// ReplicasFailed decides about replicas of one broker whose disk has failed:
+// where it led, another takes over, or the partition is left without a leader.
+// The last replica in sync stays in the in-sync set: it has the records.
+func ReplicasFailed(im *image.Image, broker int32, refs []Ref, s Settings) Step {
+	d := newDraft(im, s)
+	for _, ref := range refs {
+		t := d.edit(ref.Topic)
+		if t == nil || int(ref.Partition) >= len(t.Partitions) {
+			continue
+		}
+		p := &t.Partitions[ref.Partition]
+		if !slices.Contains(p.Offline, broker) {
+			p.Offline = append(slices.Clone(p.Offline), broker)
+		}
+		if p.PartitionEpoch < 0 || p.Leader != broker || d.electOffline(t, ref.Partition, d.uncleanAllowed(t)) {
+			continue
+		}
+		d.setLeader(t, ref.Partition, image.NoBroker)
+	}
+	return d.finish()
+}
+
+// uncleanAllowed says whether a topic prefers a leader to its records.
+func (d *draft) uncleanAllowed(t *image.Topic) bool {
+	if v, ok := t.Config["unclean.leader.election.enable"]; ok {
+		return v == "true"
+	}
+	return d.s.UncleanElection
+}
