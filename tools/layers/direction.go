@@ -54,7 +54,7 @@ var pure = map[string][]string{
 	"partition/isr":           nil,
 	"replication/znode":       nil,
 	"replication/image":       nil,
-	"replication/plan":        nil,
+	"replication/plan":        {Module + "/replication/tree"}, // the words for what it wants written
 	"coordinator/group":       nil,
 	"coordinator/group/entry": nil,
 	"coordinator/deadline":    nil,
