@@ -2,6 +2,7 @@ package partition
 
 import (
 	"context"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -64,6 +65,21 @@ func (l *Leader) HighWatermark() int64 { return l.high.Load() }
 // LastStable is the offset below which every transaction is decided; never
 // above the high watermark.
 func (l *Leader) LastStable() int64 { return l.replica.log.LastStableOffset(l.HighWatermark()) }
+
+// Start is the first offset that can be read and the leader epoch of the
+// record there, -1 when epochs are not known.
+func (l *Leader) Start() (offset int64, epoch int32) {
+	lg := l.replica.log
+	offset = lg.StartOffset()
+	latest := lg.LatestEpoch()
+	// Ends of epochs rise with the epochs: the first that ends behind the start
+	// is the one.
+	n := sort.Search(max(0, int(latest)), func(e int) bool {
+		_, end := lg.EndOffsetForEpoch(int32(e))
+		return end > offset
+	})
+	return offset, min(int32(n), latest)
+}
 
 // Append validates a record set, gives it offsets and writes it. The bytes of
 // set are changed in place. Where the topic wants records on disk before they
@@ -155,7 +171,8 @@ func (l *Leader) Wait(ctx context.Context, offset int64) error {
 		return nil
 	}
 	woken := make(chan struct{}, 1)
-	w := &wait.Watcher{Wake: func() { woken <- struct{}{} }}
+	wake := func() { woken <- struct{}{} }
+	w := new(wait.Watcher)
 	k := &wait.Link{From: offset}
 	w.Watch(&l.replica.watchers, k)
 	defer w.Unwatch(k)
@@ -169,7 +186,7 @@ func (l *Leader) Wait(ctx context.Context, offset int64) error {
 		if err := l.Alive(); err != nil {
 			return err
 		}
-		if !w.Arm(1) {
+		if !w.Arm(1, wake) {
 			continue
 		}
 		select {

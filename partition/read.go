@@ -61,7 +61,7 @@ func (l *Leader) Read(q ReadRequest) (Reading, error) {
 	if q.Committed {
 		bound = out.LastStable
 	}
-	if q.Offset >= bound {
+	if q.Offset >= bound || q.MaxBytes <= 0 && !q.MinOne {
 		return out, nil
 	}
 	var err error

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -55,6 +56,9 @@ type API struct {
 	routes    [maxKey + 1]route // by key; one without handler is not served
 	sessions  *session.Cache
 	deadlines *wait.Deadlines
+
+	produceCalls sync.Pool // of *produceCall
+	fetchCalls   sync.Pool // of *fetchCall
 }
 
 // New returns the APIs over what they work with.
@@ -69,6 +73,8 @@ func New(d Deps) *API {
 		d.Random = rand.Uint32
 	}
 	a := &API{Deps: d, deadlines: wait.NewDeadlines(d.Now)}
+	a.produceCalls.New = func() any { return new(produceCall) }
+	a.fetchCalls.New = func() any { return new(fetchCall) }
 	a.sessions = session.NewCache(session.Options{
 		Slots:  d.Config.Int("max.incremental.fetch.session.cache.slots"),
 		Now:    d.Now,
@@ -80,7 +86,8 @@ func New(d Deps) *API {
 	return a
 }
 
-// Run keeps the deadlines of requests that wait, until ctx ends.
+// Run keeps the deadlines of requests that wait. When ctx ends, which must be
+// when the server begins to stop, long polls are answered with what there is.
 func (a *API) Run(ctx context.Context) error { return a.deadlines.Run(ctx) }
 
 // Handle answers one request. It is server.Handler's method.

@@ -56,7 +56,10 @@ var codes = []struct {
 	{errAcks, kerr.InvalidRequiredAcks},
 	{errTimedOut, kerr.RequestTimedOut},
 	{errTransactionalID, kerr.TransactionalIDAuthorizationFailed},
+	{errEmptyTxnID, kerr.InvalidRequest},
 	{errProducerID, kerr.InvalidProducerIDMapping},
+	{errInternalTopic, kerr.InvalidTopicException},
+	{errNoRecords, kerr.InvalidRecord},
 
 	// The log and its disk.
 	{log.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
@@ -69,6 +72,14 @@ var codes = []struct {
 	{dir.ErrNotConfigured, kerr.LogDirNotFound},
 	{dir.ErrOwner, kerr.KafkaStorageError},
 	{vfs.ErrLocked, kerr.KafkaStorageError},
+
+	// What a consumer or an administrator asked for.
+	{errIsolation, kerr.UnknownServerError},
+	{errOldConsumer, kerr.UnsupportedVersion},
+	{errTwice, kerr.InvalidRequest},
+	{errTimestampVersion, kerr.UnsupportedVersion},
+	{errOffsetUnavailable, kerr.OffsetNotAvailable},
+	{errNotDeletable, kerr.PolicyViolation},
 
 	// Fetch sessions.
 	{session.ErrNotFound, kerr.FetchSessionIDNotFound},

@@ -67,6 +67,7 @@ type Asked struct {
 type Part struct {
 	Link wait.Link
 	Key  Key
+	name []byte // Key.Topic
 	Asked
 
 	// Replica is where it is read, nil until it was found.
@@ -77,6 +78,9 @@ type Part struct {
 	HighWatermark int64
 	StartOffset   int64
 }
+
+// Name is the topic's name as the client gave it, to be written only.
+func (p *Part) Name() []byte { return p.name }
 
 // Session is what the broker remembers for one consumer. While a fetch uses it,
 // between Use (or New) and Release, it belongs to that fetch alone.
@@ -120,7 +124,7 @@ func (s *Session) Len() int { return int(s.count.Load()) }
 func (s *Session) Set(k Key, a Asked) *Part {
 	p := s.parts[k]
 	if p == nil {
-		p = &Part{Key: k, HighWatermark: -1, StartOffset: -1}
+		p = &Part{Key: k, name: []byte(k.Topic), HighWatermark: -1, StartOffset: -1}
 		p.Link.Of = p
 		s.parts[k] = p
 		s.count.Add(1)

@@ -12,15 +12,17 @@ type Deadlines struct {
 	now  func() time.Time
 	kick chan struct{} // the earliest deadline changed
 
-	mu   sync.Mutex
-	heap []*Deadline // a binary heap by at; heap[i].index == i
+	mu      sync.Mutex
+	heap    []*Deadline // a binary heap by at; heap[i].index == i
+	stopped bool        // Run has ended: nothing is added any more
 }
 
 // Deadline is one waiter's end of patience.
 type Deadline struct {
 	// Expire is called once when the time has come, on Run's goroutine, without
-	// a lock held. It must not block. Set it before Add.
-	Expire func()
+	// a lock held; stopping says that it has not come, but nobody will look at
+	// the clock any more. It must not block. Set it before Add.
+	Expire func(stopping bool)
 
 	at    time.Time
 	index int // in the heap, -1 or out of it; guarded by Deadlines.mu
@@ -32,9 +34,14 @@ func NewDeadlines(now func() time.Time) *Deadlines {
 	return &Deadlines{now: now, kick: make(chan struct{}, 1)}
 }
 
-// Add sets a deadline. It must not be set already.
-func (d *Deadlines) Add(e *Deadline, at time.Time) {
+// Add sets a deadline, which must not be set already. It returns false, and
+// sets nothing, when Run has ended.
+func (d *Deadlines) Add(e *Deadline, at time.Time) bool {
 	d.mu.Lock()
+	if d.stopped {
+		d.mu.Unlock()
+		return false
+	}
 	e.at, e.added = at, true
 	e.index = len(d.heap)
 	d.heap = append(d.heap, e)
@@ -42,12 +49,13 @@ func (d *Deadlines) Add(e *Deadline, at time.Time) {
 	first := d.heap[0] == e
 	d.mu.Unlock()
 	if !first {
-		return
+		return true
 	}
 	select {
 	case d.kick <- struct{}{}:
 	default: // Run has been told and has not looked yet
 	}
+	return true
 }
 
 // Remove takes a deadline back and returns whether it was set. When it returns
@@ -69,7 +77,7 @@ func (d *Deadlines) Len() int {
 	return len(d.heap)
 }
 
-// Run expires deadlines until ctx ends. Those that are left then do not expire.
+// Run expires deadlines until ctx ends, and then, at once, all that are left.
 func (d *Deadlines) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -77,6 +85,7 @@ func (d *Deadlines) Run(ctx context.Context) error {
 		timer.Reset(d.expire())
 		select {
 		case <-ctx.Done():
+			d.stop()
 			return nil
 		case <-d.kick:
 		case <-timer.C:
@@ -100,7 +109,21 @@ func (d *Deadlines) expire() time.Duration {
 		}
 		d.remove(0)
 		d.mu.Unlock()
-		e.Expire()
+		e.Expire(false)
+	}
+}
+
+// stop expires everything and lets nothing more be added.
+func (d *Deadlines) stop() {
+	d.mu.Lock()
+	left := d.heap
+	d.heap, d.stopped = nil, true
+	for _, e := range left {
+		e.added = false
+	}
+	d.mu.Unlock()
+	for _, e := range left {
+		e.Expire(true)
 	}
 }
 

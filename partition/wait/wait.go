@@ -55,15 +55,11 @@ type Link struct {
 // Watcher collects what happened at the partitions it watches. Its methods
 // other than those that Notify uses are called by one owner at a time.
 type Watcher struct {
-	// Wake is called when the watcher is armed and has what it waits for. It
-	// must be set before the first Arm.
-	Wake func()
-
 	mu          sync.Mutex
-	first, last *Link // chain of changed links, oldest first
-	pending     int64 // bytes that became readable since Changed
-	lost        bool  // an Event.Lost since Changed
-	armed       bool
+	first, last *Link  // chain of changed links, oldest first
+	pending     int64  // bytes that became readable since Changed
+	lost        bool   // an Event.Lost since Changed
+	wake        func() // nil: not armed
 	need        int64
 }
 
@@ -121,8 +117,8 @@ func (l *List) Notify(e Event) {
 		if e.Offset < k.From && !e.Lost {
 			continue
 		}
-		if k.watcher.note(k, e) {
-			wake = append(wake, k.watcher.Wake)
+		if f := k.watcher.note(k, e); f != nil {
+			wake = append(wake, f)
 		}
 	}
 	l.mu.Unlock()
@@ -131,37 +127,40 @@ func (l *List) Notify(e Event) {
 	}
 }
 
-// note marks the link and returns whether its watcher is to be woken.
-func (w *Watcher) note(k *Link, e Event) bool {
+// note marks the link and returns what wakes its watcher, nil if it is not to
+// be woken.
+func (w *Watcher) note(k *Link, e Event) func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.chain(k)
 	w.pending += e.Bytes
 	w.lost = w.lost || e.Lost
-	if !w.armed || !w.due(w.need) {
-		return false
+	if w.wake == nil || !w.due(w.need) {
+		return nil
 	}
-	w.armed = false
-	return true
+	f := w.wake
+	w.wake = nil
+	return f
 }
 
 func (w *Watcher) due(need int64) bool { return w.lost || w.pending >= need }
 
-// Arm asks to be woken once so many bytes became readable since Changed, or a
-// partition is lost. It returns false, and does not arm, when that is already so.
-func (w *Watcher) Arm(need int64) bool {
+// Arm asks for one call of wake once so many bytes became readable since
+// Changed, or a partition is lost. It returns false, and does not arm, when that
+// is already so.
+func (w *Watcher) Arm(need int64, wake func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.due(need) {
 		return false
 	}
-	w.armed, w.need = true, need
+	w.wake, w.need = wake, need
 	return true
 }
 
-// Disarm takes Arm back.
+// Disarm takes Arm back. A wake that is on its way still comes.
 func (w *Watcher) Disarm() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.armed = false
+	w.wake = nil
 }

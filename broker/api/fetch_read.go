@@ -1,0 +1,208 @@
+package api
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatmq/leat/broker/session"
+	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/record"
+	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/partition/topic"
+	"github.com/leatmq/leat/replication/plan"
+)
+
+// errOldConsumer is a consumer of an old format on a topic that is not
+// converted (message.downconversion.enable=false).
+var errOldConsumer = errors.New("records are not converted for old consumers")
+
+// find finds this broker's replica of a partition that a request names by topic
+// name or, with an id, by that.
+func (a *API) find(name []byte, id topic.ID, index int32) (*partition.Replica, error) {
+	if name == nil {
+		return a.findByID(id, index)
+	}
+	replica, err := a.Partitions.Find(name, index)
+	if err != nil {
+		return nil, a.notHere(name, index)
+	}
+	return replica, nil
+}
+
+func (a *API) findByID(id topic.ID, index int32) (*partition.Replica, error) {
+	im := a.Image()
+	t := im.TopicByID(id)
+	if t == nil || id.IsZero() {
+		return nil, plan.ErrUnknownTopicID
+	}
+	replica, err := a.Partitions.Get(checkpoint.Partition{Topic: t.Name, Index: index})
+	switch {
+	case err != nil && im.Partition(t.Name, index) != nil:
+		return nil, partition.ErrNotLeader
+	case err != nil:
+		return nil, err
+	case replica.TopicID() != id:
+		return nil, partition.ErrInconsistentID
+	}
+	return replica, nil
+}
+
+// readRow fills a row with what a partition has from the offset on, as far as
+// the answer has room. It returns whether records were left behind for another
+// fetch.
+func (a *API) readRow(c *fetchCall, row *fetchRow, replica *partition.Replica, ask session.Asked) (more bool) {
+	leader, err := c.mayRead(replica, ask)
+	if err != nil {
+		a.refuseRow(c, row, replica, err)
+		return false
+	}
+	from := len(c.out.aborted)
+	committed := c.q.isolation == 1
+	got, err := leader.Read(partition.ReadRequest{
+		Offset:           ask.Offset,
+		MaxBytes:         min(int(ask.MaxBytes), c.left),
+		MinOne:           c.minOne,
+		Committed:        committed,
+		LastFetchedEpoch: ask.LastFetchedEpoch,
+		Aborted:          c.out.aborted,
+	})
+	if err == nil && c.q.version < 4 && got.Slice.Len() > 0 {
+		err = c.convert(row, leader, &got, ask)
+	}
+	if err != nil {
+		got.Slice.Release()
+		a.refuseRow(c, row, replica, err)
+		return false
+	}
+	c.out.aborted = got.Aborted
+	slices.SortFunc(c.out.aborted[from:], func(x, y log.AbortedTxn) int { return cmp.Compare(x.FirstOffset, y.FirstOffset) })
+	row.highWatermark, row.lastStable, row.logStart = got.HighWatermark, got.LastStable, got.StartOffset
+	row.slice, row.diverging = got.Slice, got.Diverging
+	row.aborted, row.noAborted = span{from, len(got.Aborted)}, !committed
+	if row.diverging != nil {
+		c.urgent = true
+		return false
+	}
+	c.count(row.bytes())
+	return ask.Offset < bound(&got, committed)
+}
+
+// bound is the offset below which the reader may read.
+func bound(got *partition.Reading, committed bool) int64 {
+	if committed {
+		return got.LastStable
+	}
+	return got.HighWatermark
+}
+
+// mayRead finds the leader, if the request may be served by it.
+func (c *fetchCall) mayRead(replica *partition.Replica, ask session.Asked) (*partition.Leader, error) {
+	if c.q.replica >= 0 {
+		// A follower that the partition does not have.
+		if ask.LeaderEpoch >= 0 {
+			return nil, partition.ErrUnknownEpoch
+		}
+		return nil, partition.ErrNotLeader
+	}
+	if ask.MaxBytes < 0 {
+		return nil, errIsolation
+	}
+	leader, err := replica.Leader(ask.LeaderEpoch)
+	if err != nil || c.q.version >= 10 {
+		return leader, err
+	}
+	config := leader.Log().Config()
+	switch {
+	case config.CompressionType == "zstd":
+		return nil, record.ErrUnsupportedCompression // KIP-110
+	case c.q.version < 4 && !config.MessageDownconvert:
+		return nil, errOldConsumer
+	}
+	return leader, nil
+}
+
+// refuseRow makes an error of the row of a partition that is here.
+func (a *API) refuseRow(c *fetchCall, row *fetchRow, replica *partition.Replica, err error) {
+	c.urgent = true
+	row.refuse(err)
+	row.noAborted = true
+	if row.code == kafkaStorage && c.q.version <= 5 {
+		row.code = kerr.NotLeaderForPartition.Code
+	}
+	if c.q.version < 16 || row.code != kerr.NotLeaderForPartition.Code && row.code != kerr.FencedLeaderEpoch.Code {
+		return
+	}
+	im, id := a.Image(), replica.ID()
+	row.hint = hintOf(im.Partition(id.Topic, id.Index))
+	c.out.nodes = addEndpoint(c.out.nodes, im, row.hint, c.listener)
+}
+
+// count takes the bytes of a row off what the answer may still have.
+func (c *fetchCall) count(n int) {
+	c.got += n
+	c.left = max(0, c.left-n)
+	// Consumers before version 3 have a limit per partition only, and would be
+	// stuck at a batch that is larger.
+	c.minOne = c.minOne && n == 0 || c.q.version < 3 && c.left > 0
+}
+
+// convert puts the records that were read into the format of an old consumer.
+// Records that it must not see at all (control batches) are passed over, since
+// it would only ask for them again.
+func (c *fetchCall) convert(row *fetchRow, leader *partition.Leader, got *partition.Reading, ask session.Asked) error {
+	down := record.Down{From: ask.Offset, MaxInflated: leader.Log().Config().MaxInflatedBytes}
+	if c.q.version >= 2 {
+		down.Magic = 1
+	}
+	row.converted = true
+	row.old = span{len(c.out.old), len(c.out.old)}
+	for got.Slice.Len() > 0 {
+		var err error
+		c.raw, err = got.Slice.Bytes(c.raw[:0])
+		got.Slice.Release()
+		if err != nil {
+			return err
+		}
+		c.out.old, err = record.Downconvert(c.out.old, c.raw, down, &c.work)
+		row.old.to = len(c.out.old)
+		if row.old.len() > 0 || err != nil {
+			return errUnless(row.old.len() > 0, err)
+		}
+		next := behind(c.raw)
+		if next <= down.From || next >= got.HighWatermark {
+			return nil
+		}
+		down.From = next
+		got.Slice, err = leader.Log().Read(log.ReadRequest{
+			Offset: next, UpTo: got.HighWatermark, MaxBytes: max(int(ask.MaxBytes), 1), MinOne: true,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errUnless is err unless something else is more worth telling.
+func errUnless(other bool, err error) error {
+	if other {
+		return nil
+	}
+	return err
+}
+
+// behind is the offset behind the last whole batch of a set.
+func behind(set []byte) int64 {
+	next := int64(-1)
+	for {
+		b, rest, err := record.Next(set)
+		if err != nil {
+			return next
+		}
+		next, set = b.LastOffset()+1, rest
+	}
+}

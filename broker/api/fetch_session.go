@@ -1,0 +1,135 @@
+package api
+
+import (
+	"github.com/leatmq/leat/broker/server"
+	"github.com/leatmq/leat/broker/session"
+	"github.com/leatmq/leat/partition"
+)
+
+// newSession makes a session of the partitions that a request lists. It is in
+// no cache yet.
+func newSession(c *fetchCall) *session.Session {
+	s := session.New(c.q.byID(), len(c.q.parts))
+	setParts(c, s)
+	return s
+}
+
+// updateSession makes the changes to a session that a request lists.
+func updateSession(c *fetchCall, s *session.Session) {
+	for i := range c.q.forgotten {
+		f := &c.q.forgotten[i]
+		s.Forget(session.Key{Topic: string(f.topic), ID: f.id, Index: f.index})
+	}
+	setParts(c, s)
+}
+
+func setParts(c *fetchCall, s *session.Session) {
+	for i := range c.q.parts {
+		p := &c.q.parts[i]
+		if c.q.byID() {
+			s.Set(session.Key{ID: p.id, Index: p.index}, p.Asked)
+		} else {
+			s.SetNamed(p.topic, p.index, p.Asked)
+		}
+	}
+}
+
+// fetchSession answers from a session, or parks the answer. Afterwards neither
+// session nor, when parked, the call are the caller's.
+func (a *API) fetchSession(c *fetchCall, s *session.Session, r *server.Request) (server.Outcome, bool) {
+	full := c.q.version < 7 || c.q.sessionEpoch <= 0
+	if s.Len() == 0 {
+		// The client gave up all its partitions: so the session ends.
+		a.sessions.End(s.ID())
+		s.Release()
+		return 0, false
+	}
+	a.fetchChanged(c, s, full)
+	if c.enough() {
+		c.finish(s)
+		return 0, false
+	}
+	a.parkFetch(c, s, r, full)
+	return server.Parked, true
+}
+
+// fetchChanged reads the partitions of a session that may have something new.
+// full wants a row of every partition, also of those without news.
+func (a *API) fetchChanged(c *fetchCall, s *session.Session, full bool) {
+	for k := s.Watcher.Changed(); k != nil; {
+		if c.left == 0 && !c.minOne && !full {
+			s.Watcher.Return(k)
+			return
+		}
+		next := s.Watcher.Seen(k)
+		p := k.Of.(*session.Part)
+		if a.readPart(c, s, p, full) {
+			s.Watcher.Mark(k)
+		}
+		k = next
+	}
+}
+
+// readPart adds the row of one partition, unless it has nothing new. It returns
+// whether the partition is to be looked at again by the next fetch, whatever
+// happens.
+func (a *API) readPart(c *fetchCall, s *session.Session, p *session.Part, full bool) (again bool) {
+	row := c.addRow(&fetchPart{id: p.Key.ID, index: p.Key.Index})
+	row.part = p
+	if !s.ByID() {
+		row.topic = p.Name()
+	}
+	if err := a.linkPart(s, p); err != nil {
+		row.refuse(err)
+		c.urgent = true
+		return true
+	}
+	more := a.readRow(c, row, p.Replica, p.Asked)
+	if !full && !row.news() {
+		c.out.rows = c.out.rows[:len(c.out.rows)-1]
+	}
+	return more || row.code != 0 || row.diverging != nil
+}
+
+// linkPart finds the replica of a partition and has it tell the session of
+// what happens, unless it does already.
+func (a *API) linkPart(s *session.Session, p *session.Part) error {
+	if p.Replica != nil {
+		if _, err := p.Replica.Leader(-1); err != partition.ErrUnknown {
+			return nil
+		}
+		s.Watcher.Unwatch(&p.Link) // deleted; there may be a new one
+		p.Replica = nil
+	}
+	name := p.Name()
+	if s.ByID() {
+		name = nil
+	}
+	replica, err := a.find(name, p.Key.ID, p.Key.Index)
+	if err != nil {
+		return err
+	}
+	p.Replica = replica
+	s.Watcher.Watch(replica.Watchers(), &p.Link)
+	return nil
+}
+
+// news says whether the row has what the client of an incremental session does
+// not know.
+func (r *fetchRow) news() bool {
+	return r.code != 0 || r.bytes() > 0 || r.diverging != nil ||
+		r.part.HighWatermark != r.highWatermark || r.part.StartOffset != r.logStart
+}
+
+// finish notes what the answer tells the client, and gives the session back.
+func (c *fetchCall) finish(s *session.Session) {
+	for i := range c.out.rows {
+		r := &c.out.rows[i]
+		r.part.HighWatermark, r.part.StartOffset = r.highWatermark, r.logStart
+	}
+	if c.out.session = s.ID(); c.out.session == 0 {
+		s.Discard()
+		return
+	}
+	s.Release()
+}
