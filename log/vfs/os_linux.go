@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -97,13 +96,12 @@ func lockHolder(f *os.File) int {
 		return 0
 	}
 	want := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
-	locks, err := os.Open("/proc/locks")
+	locks, err := os.ReadFile("/proc/locks")
 	if err != nil {
 		return 0
 	}
-	defer func() { err = locks.Close() }()
-	for sc := bufio.NewScanner(locks); sc.Scan(); {
-		w := strings.Fields(sc.Text())
+	for text := range strings.Lines(string(locks)) {
+		w := strings.Fields(text)
 		if len(w) < 6 || w[len(w)-3] != want {
 			continue
 		}
