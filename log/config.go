@@ -30,15 +30,14 @@ type Config struct {
 	MinDirtyRatio     float64 // min.cleanable.dirty.ratio
 
 	// What a producer may send.
-	MaxMessageBytes     int   // max.message.bytes: the largest batch
-	MaxInflatedBytes    int   // leat.max.inflated.bytes: what one batch may inflate to
-	LogAppendTime       bool  // message.timestamp.type is LogAppendTime
-	TimestampBeforeMax  int64 // message.timestamp.before.max.ms
-	TimestampAfterMax   int64 // message.timestamp.after.max.ms
-	MinInsyncReplicas   int   // min.insync.replicas; not used by the log itself
-	UncleanElection     bool  // unclean.leader.election.enable; not used by the log itself
-	MessageDownconvert  bool  // message.downconversion.enable; not used by the log itself
-	TransactionVerified bool  // a transactional batch needs a verified or ongoing transaction
+	MaxMessageBytes    int   // max.message.bytes: the largest batch
+	MaxInflatedBytes   int   // leat.max.inflated.bytes: what one batch may inflate to
+	LogAppendTime      bool  // message.timestamp.type is LogAppendTime
+	TimestampBeforeMax int64 // message.timestamp.before.max.ms
+	TimestampAfterMax  int64 // message.timestamp.after.max.ms
+	MinInsyncReplicas  int   // min.insync.replicas; not used by the log itself
+	UncleanElection    bool  // unclean.leader.election.enable; not used by the log itself
+	MessageDownconvert bool  // message.downconversion.enable; not used by the log itself
 
 	// CompressionType is compression.type: "producer" leaves batches as they
 	// come; "uncompressed", "gzip", "snappy", "lz4", "zstd" rewrite those that

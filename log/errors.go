@@ -3,6 +3,10 @@ package log
 import (
 	"errors"
 	"fmt"
+
+	"github.com/leatmq/leat/log/record"
+	"github.com/leatmq/leat/log/segment"
+	"github.com/leatmq/leat/log/vfs"
 )
 
 // What can go wrong besides a bad record set (see package record) and a
@@ -24,8 +28,8 @@ var (
 // IOError says that the disk failed under a log. The log takes no more appends:
 // what it believes about its files may no longer be so. It wraps the cause.
 type IOError struct {
-	Op   string // what was tried: "append", "flush", "roll", ...
-	Path string // the partition directory or the file
+	Op   string // what was tried: "append", "sync", "roll", ...
+	Path string // the partition directory
 	Err  error
 }
 
@@ -34,3 +38,50 @@ func (e *IOError) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.Path,
 
 // Unwrap returns the cause.
 func (e *IOError) Unwrap() error { return e.Err }
+
+// usable returns why nothing can be appended or changed, or nil.
+func (l *Log) usable() error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	if e := l.failed.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// fail takes note that the disk failed: the log takes no appends from now on.
+func (l *Log) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &IOError{Op: op, Path: l.Dir(), Err: err}
+	if l.failed.CompareAndSwap(nil, e) {
+		l.o.OnIOError(e)
+	}
+	return e
+}
+
+// failWrite is fail for a step that leaves everything as it was when the disk is
+// full: then the log goes on as soon as there is room.
+func (l *Log) failWrite(op string, err error) error {
+	var torn *segment.TornError
+	if vfs.IsNoSpace(err) && !errors.As(err, &torn) {
+		return fmt.Errorf("%s %s: %w: %w", op, l.Dir(), ErrNoSpace, err)
+	}
+	return l.fail(op, err)
+}
+
+// failRead tells damaged data and a log that was closed meanwhile from a failing disk.
+func (l *Log) failRead(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case l.closed.Load():
+		return ErrClosed
+	case errors.Is(err, record.ErrCorrupt), errors.Is(err, record.ErrInvalidRecord), errors.Is(err, record.ErrTooLarge),
+		errors.Is(err, record.ErrUnsupportedCompression):
+		return fmt.Errorf("%s %s: %w", op, l.Dir(), err)
+	}
+	return l.fail(op, err)
+}

@@ -1,142 +1,149 @@
-// Package log is one partition's durable log: segments of record batches with
-// their indexes, in Apache Kafka's files. It knows no replicas, no topics, no
-// wire.
+// Package log is one partition's durable log, in Apache Kafka's files. It knows no
+// replicas, no topics, no wire.
+//
+//	orders-0/
+//	  00000000000000000000.log  .index  .timeindex     a sealed segment
+//	  00000000000000001204.snapshot                    the producers, as of offset 1204
+//	  00000000000000001204.log  .index  .timeindex     the active segment
+//	  00000000000000001204.txnindex                    its aborted transactions, if any
+//	  leader-epoch-checkpoint                          which leader began where
+//	  partition.metadata                               the topic's id
+//
+// Offsets of a log:
+//
+//	start ──────── recovery point ───────── end
+//	│ DeleteRecords,    │ all below is       │ the next record
+//	│ retention         │ on disk            │ gets it
+//
+// # Appending
+//
+// A set of records is validated outside of any lock. Then, under the writer's lock:
+// the producer table decides, offsets and leader epoch are stamped into the bytes
+// in place, a new segment is begun if one is due, and the set is written with one
+// write. Only when that succeeded does anything take note of it: indexes, producers,
+// epochs, and last the end offset, which lets readers see it. A failed write is cut
+// off again and leaves no trace.
+//
+// Readers take an immutable list of segments and never wait for the writer's disk.
+//
+// # Locks, in the order in which they are taken
+//
+//	syncer    one at a time makes data durable; Truncate and Close keep it out
+//	mu        the writer: held while writing; no reader takes it
+//	state     producers and epochs: held for a look or a change, never for I/O
+//	(segment) see package segment
+//
+// # Crash points
+//
+// After a crash the log is opened with Clean false. What may have happened, and
+// what Open does about it:
+//
+//	a batch half written          its segment is scanned from the recovery point on;
+//	                              it is cut at the first batch that is not sound, and
+//	                              later segments go
+//	batch written, index not      the scan builds the indexes of scanned segments anew
+//	roll: snapshot, no segment    a snapshot of the end is as good as one of a base
+//	roll: segment, no index       an index that is missing is built
+//	roll: name lost, data not     a segment whose name was not durable held nothing
+//	                              that Sync had promised
+//	snapshot half written         its CRC is wrong: an older one, and the batches since
+//	epochs written, batch not     an epoch that begins at the end is no lie; one behind
+//	                              the end is dropped
+//	batch written, epochs not     the scan finds new epochs
+//	truncate: segments gone,      their going is durable before the file is cut: no old
+//	  file not cut                segment can come back behind new data
+//	file cut, index not           the scan builds it; the recovery point is lowered first
+//	retention: some files left    a log file that is renamed is gone, its orphans are
+//	                              removed; one that is not, is an old segment below the
+//	                              start offset, to be removed again
+//	compaction: .cleaned          removed: it was not finished
+//	compaction: .swap             finished: it replaces what it was made from
+//	checkpoint half replaced      package vfs replaces files whole
+//
+// What Sync has promised is below the recovery point, and the scan never gets there
+// unless the disk itself lost it; then the log says so loudly.
 package log
 
 import (
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/leatmq/leat/log/epoch"
+	"github.com/leatmq/leat/log/producer"
+	"github.com/leatmq/leat/log/segment"
 	"github.com/leatmq/leat/log/vfs"
 )
 
-// Options say how to open a log.
-type Options struct {
-	FS     vfs.FS           // nil: the operating system's
-	Now    func() time.Time // nil: time.Now
-	Config Config
-	// TopicID is written to partition.metadata before the first append. Zero:
-	// the topic has none, or the one on disk holds.
-	TopicID [16]byte
-	// Clean says that the directory was shut down cleanly, so that its files
-	// can be trusted as they are.
-	Clean bool
-	// RecoveryPoint is the offset below which everything is on disk, from the
-	// checkpoint. -1: not known, everything is checked when not Clean.
-	RecoveryPoint int64
-	// StartOffset is the log start from the checkpoint; -1: the first segment's.
-	StartOffset int64
-	// Files bounds the open files; shared by all logs. nil: one of its own.
-	Files *FileCache
-	// Logger gets recovery and repair; nil: slog.Default().
-	Logger *slog.Logger
-	// ProducerExpiry is after how long an idle producer is forgotten
-	// (producer.id.expiration.ms); 0: a day.
-	ProducerExpiry time.Duration
-	// Admit is asked before each append: an error (ErrNoSpace, ErrOffline of
-	// package dir) refuses it. nil: all are admitted.
-	Admit func() error
-	// OnIOError is told, once, when the disk fails under the log. It is called
-	// with the log's lock held and must not call the log. nil: nobody.
-	OnIOError func(error)
-	// Jitter gives a random number in [0, n) for segment.jitter.ms. nil: 0.
-	Jitter func(n int64) int64
+// Log is one partition's log. All methods may be called concurrently.
+type Log struct {
+	o    *Options // as given, with its defaults
+	name string   // topic-partition, for messages
+	home *segment.Home
+
+	config   atomic.Pointer[settings]
+	segments atomic.Pointer[[]*segment.Segment] // ascending, never empty; the last is active
+	start    atomic.Int64
+	end      atomic.Int64
+	unstable atomic.Int64 // first offset of an undecided transaction, or none
+	topicID  atomic.Pointer[[16]byte]
+	closed   atomic.Bool
+	failed   atomic.Pointer[IOError] // the first I/O error: no appends since
+
+	sync syncer
+
+	mu sync.Mutex // the writer's; guards all below
+
+	created     time.Time // when the active segment was begun, or the log opened
+	jitter      int64     // of the active segment, ms
+	metaPending bool      // partition.metadata is still to be written
+	snapshots   []int64   // offsets of the producer snapshots on disk, ascending
+	trash       []trash   // files to be removed later
+
+	state       sync.Mutex // guards all below
+	producers   *producer.Table
+	epochs      *epoch.Cache
+	epochsDirty bool // the file lacks a truncation
 }
 
-// Log is one partition's log. All methods may be called concurrently.
-type Log struct{ dir string }
-
-// Open opens the log in dir, creating it when it is not there, and repairs
-// what a crash left behind.
-func Open(dir string, o Options) (*Log, error) { return nil, ErrClosed }
+// none is where no undecided transaction begins.
+const none = int64(-1)
 
 // Dir returns the partition directory.
-func (l *Log) Dir() string { return l.dir }
-
-// TopicID returns the topic's id; zero when it has none.
-func (l *Log) TopicID() [16]byte { return [16]byte{} }
-
-// SetTopicID gives a topic id to a log that has none yet and writes
-// partition.metadata.
-func (l *Log) SetTopicID(id [16]byte) error { return ErrClosed }
-
-// Configure replaces the configuration.
-func (l *Log) Configure(c Config) {}
-
-// Config returns the configuration.
-func (l *Log) Config() Config { return Config{} }
+func (l *Log) Dir() string { return l.home.Dir() }
 
 // StartOffset returns the first offset that can be read.
-func (l *Log) StartOffset() int64 { return 0 }
+func (l *Log) StartOffset() int64 { return l.start.Load() }
 
 // EndOffset returns the offset that the next record will get.
-func (l *Log) EndOffset() int64 { return 0 }
-
-// RecoveryPoint returns the offset below which everything is on disk.
-func (l *Log) RecoveryPoint() int64 { return 0 }
-
-// LastStableOffset returns the offset below which every transaction is
-// decided, given the high watermark: never above it.
-func (l *Log) LastStableOffset(highWatermark int64) int64 { return highWatermark }
+func (l *Log) EndOffset() int64 { return l.end.Load() }
 
 // Size returns the bytes of all data files.
-func (l *Log) Size() int64 { return 0 }
+func (l *Log) Size() int64 {
+	var n int64
+	for _, s := range *l.segments.Load() {
+		n += s.Size()
+	}
+	return n
+}
 
 // Segments returns how many segments there are.
-func (l *Log) Segments() int { return 0 }
+func (l *Log) Segments() int { return len(*l.segments.Load()) }
 
-// AssignEpoch notes that epoch begins at the end of the log: called when this
-// broker becomes leader. It is written to disk before it returns.
-func (l *Log) AssignEpoch(epoch int32) error { return ErrClosed }
+// FirstSegment returns the base offset of the oldest segment. The start offset may
+// lie behind it, and only then needs to be in a checkpoint.
+func (l *Log) FirstSegment() int64 { return (*l.segments.Load())[0].Base() }
 
-// LatestEpoch returns the newest leader epoch, -1 when there is none.
-func (l *Log) LatestEpoch() int32 { return -1 }
+// active returns the segment that is appended to.
+func (l *Log) active() *segment.Segment {
+	list := *l.segments.Load()
+	return list[len(list)-1]
+}
 
-// EndOffsetForEpoch returns the largest epoch that is not above the asked one
-// and the offset at which it ended; (-1, -1) when unknown
-// (OffsetForLeaderEpoch, KIP-101, KIP-279).
-func (l *Log) EndOffsetForEpoch(epoch int32) (int32, int64) { return -1, -1 }
+// setSegments replaces the list.
+func (l *Log) setSegments(list []*segment.Segment) { l.segments.Store(&list) }
 
-// SetStartOffset moves the start of the log forward (DeleteRecords).
-// Errors: ErrOffsetOutOfRange when offset is behind the end.
-func (l *Log) SetStartOffset(offset int64) error { return ErrClosed }
+func (l *Log) fs() vfs.FS { return l.o.FS }
 
-// Truncate removes everything from offset on, whole batches.
-func (l *Log) Truncate(offset int64) error { return ErrClosed }
-
-// TruncateFullyAndStartAt removes everything; the next record gets offset.
-func (l *Log) TruncateFullyAndStartAt(offset int64) error { return ErrClosed }
-
-// ApplyRetention removes old segments by retention.ms, retention.bytes and the
-// start offset, never beyond the high watermark, and returns how many.
-func (l *Log) ApplyRetention(now time.Time, highWatermark int64) (int, error) { return 0, ErrClosed }
-
-// RemoveExpiredFiles removes the files of deleted segments whose delay
-// (file.delete.delay.ms) is over.
-func (l *Log) RemoveExpiredFiles(now time.Time) error { return ErrClosed }
-
-// RemoveExpiredProducers forgets producers that have been idle for too long.
-func (l *Log) RemoveExpiredProducers(now time.Time) {}
-
-// Roll begins a new segment, if the newest has any record.
-func (l *Log) Roll() error { return ErrClosed }
-
-// Sync returns when everything below upTo is on disk. Many callers share one
-// fdatasync.
-func (l *Log) Sync(upTo int64) error { return ErrClosed }
-
-// Flush is Sync, and it also writes the indexes.
-func (l *Log) Flush(upTo int64) error { return ErrClosed }
-
-// LastFlush returns when Flush or Sync last reached the disk.
-func (l *Log) LastFlush() time.Time { return time.Time{} }
-
-// Close makes everything durable, so that the next Open can trust it, and
-// closes the log. Slices that are still held stay readable.
-func (l *Log) Close() error { return ErrClosed }
-
-// Delete closes the log and removes its directory.
-func (l *Log) Delete() error { return ErrClosed }
-
-// Rename tells the log that its directory was moved to dir.
-func (l *Log) Rename(dir string) error { return ErrClosed }
+func (l *Log) logger() *slog.Logger { return l.o.Logger.With("log", l.name) }

@@ -17,6 +17,7 @@ type table struct {
 	data      []byte // entries [first, Len)
 	first     int    // number of entries that are not in memory; first <= written
 	written   int    // number of entries that are in the file
+	unsynced  bool   // the file was written to and may not be on disk
 }
 
 // Len returns the number of entries.
@@ -56,7 +57,7 @@ func (t *table) Drop() {
 // Save appends to the file what it lacks; with sync it is on disk afterwards.
 func (t *table) Save(fsys vfs.FS, path string, sync bool) error {
 	n := t.Unwritten()
-	if n == 0 && !sync {
+	if n == 0 && !(sync && t.unsynced) {
 		return nil
 	}
 	err := withFile(fsys, path, os.O_WRONLY|os.O_CREATE, func(f vfs.File) error {
@@ -71,7 +72,7 @@ func (t *table) Save(fsys vfs.FS, path string, sync bool) error {
 		return nil
 	})
 	if err == nil {
-		t.written = t.Len()
+		t.written, t.unsynced = t.Len(), !sync
 	}
 	return err
 }
@@ -86,7 +87,7 @@ func (t *table) Replace(fsys vfs.FS, path string) error {
 		return err
 	})
 	if err == nil {
-		t.written = t.Len()
+		t.written, t.unsynced = t.Len(), true
 	}
 	return err
 }

@@ -35,46 +35,47 @@ const (
 // position; position 0 is an empty slot.
 type place struct{ offset, position int64 }
 
-// Read finds the data that answers r, without reading it. The slice is empty when
-// there is none below r.UpTo, or it does not fit; it must be released.
-func (s *Segment) Read(r Request) (Slice, error) {
+// Read finds the data that answers r, without reading it. The slice must be
+// released; it is empty when nothing below r.UpTo fits. past reports that the
+// segment ends before r.Offset: the answer is in a later one.
+func (s *Segment) Read(r Request) (sl Slice, past bool, err error) {
 	h, err := s.acquire()
 	if err != nil {
-		return Slice{}, err
+		return Slice{}, false, err
 	}
-	sl, err := s.read(h, r)
+	sl, past, err = s.read(h, r)
 	if err != nil || sl.length == 0 {
 		h.release()
-		return Slice{}, err
+		return Slice{}, past, err
 	}
-	return sl, nil
+	return sl, false, nil
 }
 
-func (s *Segment) read(h *handle, r Request) (Slice, error) {
+func (s *Segment) read(h *handle, r Request) (sl Slice, past bool, err error) {
 	s.mu.Lock()
 	size, next, version := s.size, s.next, s.version
 	s.mu.Unlock()
 	from, slot, err := s.locate(h, r.Offset, size)
 	if err != nil || from >= size {
-		return Slice{}, err
+		return Slice{}, err == nil, err
 	}
 	end := place{offset: next, position: size}
 	if r.UpTo < next {
 		if end.position, _, err = s.locate(h, r.UpTo, size); err != nil {
-			return Slice{}, err
+			return Slice{}, false, err
 		}
 		end.offset = r.UpTo
 	}
 	if end.position-from > int64(r.MaxBytes) {
 		if end, err = s.cut(h, from, end.position, r); err != nil {
-			return Slice{}, err
+			return Slice{}, false, err
 		}
 	}
 	if end.position <= from {
-		return Slice{}, nil
+		return Slice{}, false, nil
 	}
 	s.remember(slot, end, version)
-	return Slice{h: h, pos: from, length: int(end.position - from)}, nil
+	return Slice{h: h, pos: from, length: int(end.position - from)}, false, nil
 }
 
 // locate returns the position of the first batch whose last offset is not below
@@ -82,9 +83,6 @@ func (s *Segment) read(h *handle, r Request) (Slice, error) {
 func (s *Segment) locate(h *handle, offset, size int64) (pos int64, slot int, err error) {
 	if offset <= s.base {
 		return 0, nobody, nil
-	}
-	if !s.Fits(offset) {
-		return size, theEnd, nil
 	}
 	for again := false; ; again = true {
 		floor, slot, err := s.floor(h, offset)

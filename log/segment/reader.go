@@ -32,6 +32,9 @@ func (e *DamageError) Error() string {
 	return fmt.Sprintf("damaged at position %d: %v", e.Position, e.Err)
 }
 
+// Is reports that damage is of the kind record.ErrCorrupt.
+func (e *DamageError) Is(target error) bool { return target == record.ErrCorrupt }
+
 // Unwrap returns the cause: io.ErrUnexpectedEOF for an entry that is cut off.
 func (e *DamageError) Unwrap() error { return e.Err }
 

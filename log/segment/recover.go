@@ -8,6 +8,7 @@ import (
 
 	"github.com/leatmq/leat/log/index"
 	"github.com/leatmq/leat/log/record"
+	"github.com/leatmq/leat/log/vfs"
 )
 
 // Load learns what appending needs to know of a segment that was closed cleanly:
@@ -164,8 +165,6 @@ func (s *Segment) sound(e Entry) error {
 		return &DamageError{e.Position, errors.New("CRC does not match")}
 	case b.BaseOffset() < s.next:
 		return &DamageError{e.Position, fmt.Errorf("offset %d where at least %d was due", b.BaseOffset(), s.next)}
-	case !s.Fits(b.LastOffset()):
-		return &DamageError{e.Position, fmt.Errorf("offset %d is too far from the segment's base %d", b.LastOffset(), s.base)}
 	}
 	return nil
 }
@@ -220,19 +219,29 @@ func (s *Segment) replaceTxnsLocked() error {
 	return s.home.within(s.txnName(), func(path string) error { return s.txns.Replace(s.home.fsys, path) })
 }
 
-// HasIndexes reports whether the files are there that every segment has.
-func (s *Segment) HasIndexes() (bool, error) {
-	for _, suffix := range indexSuffixes[:2] {
-		f, err := s.home.open(Name(s.base)+suffix, os.O_RDONLY)
-		if errors.Is(err, os.ErrNotExist) {
-			return false, nil
+// NextOffset returns the offset after the last whole batch of a data file, or base
+// when there is none.
+func NextOffset(fsys vfs.FS, path string, base int64) (next int64, err error) {
+	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, errors.Join(err, f.Close())
+	}
+	r := headerReader(f, 0, info.Size())
+	defer r.Close()
+	next = base
+	for {
+		e, err := r.Next()
+		var damage *DamageError
+		if errors.Is(err, io.EOF) || errors.As(err, &damage) {
+			return next, f.Close()
 		}
 		if err != nil {
-			return false, err
+			return 0, errors.Join(err, f.Close())
 		}
-		if err := f.Close(); err != nil {
-			return false, err
-		}
+		next = e.Batch.NextOffset()
 	}
-	return true, nil
 }

@@ -151,6 +151,13 @@ func (s *Segment) Next() int64 {
 	return s.next
 }
 
+// SetNext says where the segment after this one begins.
+func (s *Segment) SetNext(next int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = next
+}
+
 // relative is an offset as the indexes have it.
 func (s *Segment) relative(offset int64) uint32 {
 	return uint32(min(max(offset-s.base, 0), maxRelative))
@@ -160,5 +167,6 @@ func (s *Segment) relative(offset int64) uint32 {
 // file its positions may reach: the indexes have 31 bits for each.
 const maxRelative = 1<<31 - 1
 
-// Fits reports whether an offset is near enough to the base.
+// Fits reports whether an offset is near enough to the base to be appended. Kafka
+// once let segments grow beyond that; they are read, only without index entries.
 func (s *Segment) Fits(offset int64) bool { return offset-s.base <= maxRelative }

@@ -41,6 +41,17 @@ func (s *Segment) Largest() (Stamp, error) {
 	return s.largest, nil
 }
 
+// LastTime returns the latest timestamp in the segment (ms), or, when its records
+// have none, when its file was last written.
+func (s *Segment) LastTime() (int64, error) {
+	largest, err := s.Largest()
+	if err != nil || largest.Timestamp >= 0 {
+		return largest.Timestamp, err
+	}
+	t, err := s.Modified()
+	return t.UnixMilli(), err
+}
+
 // FirstTimestamp returns the largest timestamp of the first batch, -1 when it has
 // none or there is none.
 func (s *Segment) FirstTimestamp() (int64, error) {

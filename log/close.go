@@ -1,0 +1,75 @@
+package log
+
+// Close makes everything durable, so that the next Open can trust it, and closes
+// the log. Slices that are still held stay readable. When it returns an error, the
+// directory must not be marked clean.
+func (l *Log) Close() error {
+	l.sync.exclude()
+	defer l.sync.leave()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed.Load() {
+		return nil
+	}
+	err := l.usable()
+	if err == nil {
+		err = l.settle()
+	}
+	l.shut()
+	return err
+}
+
+// settle leaves the files as Open with Clean wants them.
+func (l *Log) settle() error {
+	if err := l.writeMeta(); err != nil {
+		return err
+	}
+	if err := l.writeDirtyEpochs(); err != nil {
+		return err
+	}
+	if err := l.takeSnapshot(l.EndOffset(), true); err != nil {
+		return l.fail("close", err)
+	}
+	if err := l.active().Seal(); err != nil {
+		return l.fail("close", err)
+	}
+	if l.RecoveryPoint() < l.EndOffset() {
+		if err := l.syncNow(); err != nil {
+			return err
+		}
+	}
+	if err := l.active().SyncAll(); err != nil {
+		return l.fail("close", err)
+	}
+	return l.fail("close", l.syncNames())
+}
+
+// shut lets go of files and memory.
+func (l *Log) shut() {
+	l.closed.Store(true)
+	for _, s := range *l.segments.Load() {
+		s.Close()
+	}
+}
+
+// Delete closes the log and removes its directory. Slices that are still held stay
+// readable.
+func (l *Log) Delete() error {
+	l.sync.exclude()
+	defer l.sync.leave()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shut()
+	return l.fail("delete", l.fs().RemoveAll(l.Dir()))
+}
+
+// Rename moves the log's directory. Reading and appending go on.
+func (l *Log) Rename(dir string) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	if err := l.home.Move(dir); err != nil {
+		return l.fail("rename", err)
+	}
+	return nil
+}

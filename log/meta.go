@@ -1,0 +1,134 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/epoch"
+)
+
+// TopicID returns the topic's id; zero when it has none.
+func (l *Log) TopicID() [16]byte {
+	if id := l.topicID.Load(); id != nil {
+		return *id
+	}
+	return [16]byte{}
+}
+
+// SetTopicID gives an id to a log that has none yet. It is written to
+// partition.metadata before the next append. A log that has another one keeps it
+// and returns an error: the directory belongs to another topic of that name.
+func (l *Log) SetTopicID(id [16]byte) error {
+	if id == [16]byte{} {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if have := l.TopicID(); have == id {
+		return nil
+	} else if have != [16]byte{} {
+		return fmt.Errorf("%s belongs to the topic of id %x, not %x", l.Dir(), have, id)
+	}
+	l.topicID.Store(&id)
+	l.metaPending = true
+	return nil
+}
+
+// writeMeta writes partition.metadata if that is still to be done.
+func (l *Log) writeMeta() error {
+	if !l.metaPending {
+		return nil
+	}
+	if err := checkpoint.WritePartitionMeta(l.fs(), l.home.Path(checkpoint.PartitionMetaFile), l.TopicID()); err != nil {
+		return l.failWrite("write topic id", err)
+	}
+	l.metaPending = false
+	return nil
+}
+
+// loadMeta reads partition.metadata. One that cannot be read is an error: whose data
+// this is must not be guessed.
+func (l *Log) loadMeta() error {
+	id, err := checkpoint.ReadPartitionMeta(l.fs(), l.home.Path(checkpoint.PartitionMetaFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if l.o.TopicID != [16]byte{} {
+			l.topicID.Store(&l.o.TopicID)
+			l.metaPending = true
+		}
+		return nil
+	case err != nil:
+		return err
+	}
+	l.topicID.Store(&id)
+	if want := l.o.TopicID; want != [16]byte{} && want != id {
+		return fmt.Errorf("%s belongs to the topic of id %x, not %x", l.Dir(), id, want)
+	}
+	return nil
+}
+
+// AssignEpoch notes that epoch begins at the end of the log: called when this
+// broker becomes leader. It is written to disk before it returns.
+func (l *Log) AssignEpoch(leaderEpoch int32) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	l.state.Lock()
+	changed := l.epochs.Assign(epoch.Entry{Epoch: leaderEpoch, Start: l.EndOffset()})
+	l.state.Unlock()
+	if !changed {
+		return nil
+	}
+	return l.writeEpochs()
+}
+
+// writeEpochs replaces the leader-epoch checkpoint; the caller holds mu.
+func (l *Log) writeEpochs() error {
+	l.state.Lock()
+	entries := l.epochs.Entries()
+	l.epochsDirty = false
+	l.state.Unlock()
+	return l.fail("write leader epochs",
+		checkpoint.WriteEpochs(l.fs(), l.home.Path(checkpoint.LeaderEpochFile), entries))
+}
+
+// writeDirtyEpochs does so if a truncation is not in the file yet.
+func (l *Log) writeDirtyEpochs() error {
+	l.state.Lock()
+	dirty := l.epochsDirty
+	l.state.Unlock()
+	if !dirty {
+		return nil
+	}
+	return l.writeEpochs()
+}
+
+// LatestEpoch returns the newest leader epoch, -1 when there is none.
+func (l *Log) LatestEpoch() int32 {
+	l.state.Lock()
+	defer l.state.Unlock()
+	return l.epochs.Latest().Epoch
+}
+
+// EndOffsetForEpoch returns the largest epoch that is not above the asked one
+// and the offset at which it ended; (-1, -1) when unknown
+// (OffsetForLeaderEpoch, KIP-101, KIP-279).
+func (l *Log) EndOffsetForEpoch(leaderEpoch int32) (found int32, end int64) {
+	l.state.Lock()
+	defer l.state.Unlock()
+	return l.epochs.EndOffsetFor(leaderEpoch, l.EndOffset())
+}
+
+// EpochAt returns the leader epoch of the record at an offset, -1 when unknown.
+func (l *Log) EpochAt(offset int64) int32 {
+	l.state.Lock()
+	defer l.state.Unlock()
+	return l.epochs.At(offset)
+}

@@ -1,0 +1,125 @@
+package log
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/leatmq/leat/log/segment"
+)
+
+// Truncate removes everything from offset on, whole batches: the batch that holds
+// offset goes too. A follower does so with what its leader does not have.
+func (l *Log) Truncate(offset int64) error {
+	l.sync.exclude()
+	defer l.sync.leave()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if offset >= l.EndOffset() {
+		l.cutEpochs(l.EndOffset())
+		return nil
+	}
+	if offset < l.FirstSegment() {
+		return l.restart(offset)
+	}
+	// The recovery point goes down first: whoever checkpoints it now, and then
+	// crashes, has the rest scanned.
+	l.sync.done.Store(min(l.RecoveryPoint(), offset))
+	if err := l.removeSnapshots(func(at int64) bool { return at > offset }); err != nil {
+		return l.fail("truncate", err)
+	}
+	if err := l.dropTail(floor(*l.segments.Load(), offset) + 1); err != nil {
+		return l.fail("truncate", err)
+	}
+	end, err := l.active().Truncate(offset)
+	if err != nil {
+		return l.fail("truncate", err)
+	}
+	l.end.Store(end)
+	l.start.Store(min(l.StartOffset(), offset))
+	l.began()
+	l.cutEpochs(offset)
+	if err := l.removeSnapshots(func(at int64) bool { return at > end }); err != nil {
+		return l.fail("truncate", err)
+	}
+	if err := l.loadProducers(end); err != nil {
+		return l.failRead("truncate", err)
+	}
+	return l.writeDirtyEpochs()
+}
+
+// dropTail removes the segments from number n on, and what was removed before it,
+// durably: none of that may come back behind what is appended now.
+func (l *Log) dropTail(n int) error {
+	list := *l.segments.Load()
+	l.setSegments(slices.Clone(list[:min(n, len(list))]))
+	var err error
+	for _, s := range list[min(n, len(list)):] {
+		err = errors.Join(err, s.Remove())
+	}
+	return errors.Join(err, l.fs().SyncDir(l.Dir()))
+}
+
+// cutEpochs forgets the epochs from an offset on.
+func (l *Log) cutEpochs(offset int64) {
+	l.state.Lock()
+	defer l.state.Unlock()
+	if l.epochs.TruncateFromEnd(offset) {
+		l.epochsDirty = true
+	}
+}
+
+// TruncateFullyAndStartAt removes everything; the next record gets offset.
+func (l *Log) TruncateFullyAndStartAt(offset int64) error {
+	l.sync.exclude()
+	defer l.sync.leave()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	return l.restart(offset)
+}
+
+// restart makes the log empty. The caller holds mu and keeps syncs out.
+func (l *Log) restart(offset int64) error {
+	l.sync.done.Store(min(l.RecoveryPoint(), offset))
+	old := *l.segments.Load()
+	next, err := l.freshSegment(old, offset)
+	if err != nil {
+		return l.fail("truncate", err)
+	}
+	l.setSegments([]*segment.Segment{next})
+	l.start.Store(offset)
+	l.end.Store(offset)
+	l.began()
+	l.state.Lock()
+	l.producers.Reset()
+	l.noteUnstable()
+	l.epochs.Clear()
+	l.epochsDirty = true
+	l.state.Unlock()
+	if err := l.removeSnapshots(func(int64) bool { return true }); err != nil {
+		return l.fail("truncate", err)
+	}
+	l.sync.done.Store(offset)
+	return l.writeDirtyEpochs()
+}
+
+// freshSegment removes all segments, durably, and makes an empty one.
+func (l *Log) freshSegment(old []*segment.Segment, offset int64) (*segment.Segment, error) {
+	var err error
+	for _, s := range old {
+		err = errors.Join(err, s.Remove())
+	}
+	if err != nil {
+		return nil, err
+	}
+	next, err := segment.Create(l.home, offset)
+	if err != nil {
+		return nil, err
+	}
+	return next, l.fs().SyncDir(l.Dir())
+}
