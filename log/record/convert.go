@@ -4,7 +4,8 @@ import "github.com/leatmq/leat/log/compress"
 
 // convert makes one batch of magic 2 of an old message set: either any number of plain
 // messages, or one wrapper. Offsets in the set mean nothing; timestamps stay, -1 for magic 0.
-func convert(set []byte, r *Rules, s *Scratch) (Prepared, error) {
+func convert(set []byte, s *Scratch) (Prepared, error) {
+	r := &s.rules
 	first, _, err := Next(set)
 	if err != nil {
 		return Prepared{}, err

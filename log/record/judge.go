@@ -52,10 +52,10 @@ func (j *judge) lateOrEarly(r *Record, index int) {
 		"The timestamp should be within [%d, %d]", r.Timestamp, r.Offset, j.oldest(), j.newest()))
 }
 
-// oldest is the first timestamp that is allowed now.
+// oldest is the first timestamp that is allowed now; the largest allowance means any.
 func (j *judge) oldest() int64 {
 	now, before := j.rules.NowMs, j.rules.TimestampBeforeMaxMs
-	if now < math.MinInt64+before {
+	if before == math.MaxInt64 || now < math.MinInt64+before {
 		return math.MinInt64
 	}
 	return now - before

@@ -8,7 +8,8 @@ import (
 
 // pass prepares batches of magic 2. They go through as they are, but for their headers where
 // the timestamps ask for it; or all into the scratch, when one has to change its codec.
-func pass(set []byte, r *Rules, s *Scratch) (Prepared, error) {
+func pass(set []byte, s *Scratch) (Prepared, error) {
+	r := &s.rules
 	p := Prepared{Set: set, MaxTimestamp: -1, MaxTimestampOffset: -1, LogAppendTime: -1}
 	if r.LogAppendTime {
 		p.LogAppendTime = r.NowMs
@@ -21,12 +22,12 @@ func pass(set []byte, r *Rules, s *Scratch) (Prepared, error) {
 		if b, rest, err = Next(rest); err != nil {
 			return Prepared{}, err
 		}
-		records, maxTime, err := judgeBatch(b, r, s)
+		records, maxTime, err := s.judgeBatch(b)
 		if err != nil {
 			return Prepared{}, err
 		}
 		if p.Rebuilt {
-			if b, err = s.recompress(b, records, r); err != nil {
+			if b, err = s.recompress(b, records); err != nil {
 				return Prepared{}, err
 			}
 		}
@@ -67,15 +68,15 @@ func (r *Rules) codecFor(b Batch) compress.Codec {
 
 // judgeBatch checks a batch's header and every record in it. It returns the records without
 // compression, and their largest timestamp.
-func judgeBatch(b Batch, r *Rules, s *Scratch) (records []byte, maxTime int64, err error) {
-	if err := checkHeader(b, r); err != nil {
+func (s *Scratch) judgeBatch(b Batch) (records []byte, maxTime int64, err error) {
+	if err := checkHeader(b, &s.rules); err != nil {
 		return nil, -1, err
 	}
 	if err := s.it.Reset(b); err != nil {
 		return nil, -1, err
 	}
 	records = s.it.data
-	j := judge{rules: r, batch: b, maxTime: -1}
+	j := judge{rules: &s.rules, batch: b, maxTime: -1}
 	base, top, appendTime := b.BaseTimestamp(), b.MaxTimestamp(), b.AppendTime()
 	rest := records
 	for i := range b.Count() {
@@ -119,7 +120,8 @@ func checkHeader(b Batch, r *Rules) error {
 }
 
 // recompress appends b to the scratch with its records in the rules' codec.
-func (s *Scratch) recompress(b Batch, records []byte, r *Rules) (Batch, error) {
+func (s *Scratch) recompress(b Batch, records []byte) (Batch, error) {
+	r := &s.rules
 	at := len(s.out)
 	codec := r.codecFor(b)
 	s.out = append(s.out, b[:HeaderSize]...)

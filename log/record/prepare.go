@@ -45,9 +45,10 @@ type Prepared struct {
 // Scratch is the memory that Prepare works in, for one call at a time. What Prepare returned
 // may lie in it until the next call. The zero Scratch is ready.
 type Scratch struct {
-	it  Iterator
-	b   Builder
-	out []byte
+	rules Rules // of the call under way
+	it    Iterator
+	b     Builder
+	out   []byte
 }
 
 // scratchKeep is how much of a buffer a Scratch keeps from one call to the next.
@@ -79,8 +80,9 @@ func (s *Scratch) trim() {
 // overlong varints, and stores wrong offset deltas; here each is refused by its name.
 func Prepare(set []byte, r Rules, s *Scratch) (Prepared, error) {
 	s.trim()
+	s.rules = r
 	s.it.MaxInflated = r.MaxInflatedBytes
-	shape, err := survey(set, &r)
+	shape, err := survey(set, &s.rules)
 	if err != nil {
 		return Prepared{}, err
 	}
@@ -88,9 +90,9 @@ func Prepare(set []byte, r Rules, s *Scratch) (Prepared, error) {
 	case shape.batches == 0:
 		return Prepared{MaxTimestamp: -1, MaxTimestampOffset: -1, LogAppendTime: -1}, nil
 	case shape.first.Legacy():
-		return convert(set[:shape.size], &r, s)
+		return convert(set[:shape.size], s)
 	default:
-		return pass(set[:shape.size], &r, s)
+		return pass(set[:shape.size], s)
 	}
 }
 
