@@ -4,15 +4,28 @@
 // to it. A shard is loaded when this broker comes to lead the partition and is dropped when it
 // leads it no longer.
 //
+//	request ─▶ Groups ─▶ shard (locked) ─▶ group.Table decides ─▶ append ─▶ Table applies
+//	                                                                             │
+//	answer  ◀── committed so far? ◀──────────── now, or when others have come ◀──┘
+//
 // A request goes from here to its shard (package shard), whose lock is held while the group's
 // pure machine (package group) decides, the records are appended and the decision is applied.
-// The answer is given when the log is committed up to where it stood at the decision.
+// The answer is given when the log is committed up to where it stood at the decision. Requests
+// that wait for other members do so on their caller's goroutine, with nothing locked.
 package coordinator
 
 import (
 	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/leatmq/leat/coordinator/group"
+	"github.com/leatmq/leat/coordinator/shard"
 )
 
 // Topic is the name of the groups' internal topic.
@@ -21,82 +34,79 @@ const Topic = "__consumer_offsets"
 // Groups answers the requests about consumer groups whose partitions are led here. Every
 // method may be called from many goroutines. Errors are codes in the answers; none is nil.
 type Groups struct {
-	log Log
+	log    Log
+	config func() Config
+	now    func() time.Time
+	newID  func() string
+	logger *slog.Logger
+	shards *shard.Set[*local]
+
+	members atomic.Int64 // bytes that the members of all groups hold
+
+	mu      sync.Mutex
+	deleted []string      // topics whose offsets are still to be forgotten
+	forget  chan struct{} // deleted has something; capacity 1
 }
 
 // New makes a coordinator that leads nothing yet.
-func New(o Options) *Groups { return &Groups{log: o.Log} }
+func New(o Options) *Groups {
+	g := &Groups{
+		log: o.Log, config: o.Config, now: o.Now, newID: o.NewID, logger: o.Logger,
+		forget: make(chan struct{}, 1),
+	}
+	if g.config == nil {
+		g.config = DefaultConfig
+	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	if g.newID == nil {
+		g.newID = uuid.NewString
+	}
+	if g.logger == nil {
+		g.logger = slog.New(slog.DiscardHandler)
+	}
+	g.shards = shard.NewSet(shard.Options[*local]{
+		Topic:  Topic,
+		Lead:   o.Log.Lead,
+		New:    func(int32) *local { return newLocal(g) },
+		Now:    g.now,
+		Logger: g.logger,
+	})
+	return g
+}
 
 // Run loads what Load was told, keeps the groups' timers and expires offsets until ctx ends.
 // Then waiting requests are answered with NOT_COORDINATOR.
 func (g *Groups) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	var all errgroup.Group
+	all.Go(func() error { return g.shards.Run(ctx) })
+	all.Go(func() error { g.keepHouse(ctx); return nil })
+	return all.Wait()
 }
 
 // Load makes this broker the coordinator of the partition's groups, from the given leader
 // epoch on. It returns at once; until Run has read the partition its groups answer
 // COORDINATOR_LOAD_IN_PROGRESS. An epoch that is not newer than the present one is ignored.
-func (g *Groups) Load(partition, epoch int32) {}
+func (g *Groups) Load(partition, epoch int32) { g.shards.Load(partition, epoch) }
 
 // Unload ends it: waiting requests get NOT_COORDINATOR. An epoch older than the present one is
 // ignored; -1 means whatever it is.
-func (g *Groups) Unload(partition, epoch int32) {}
-
-// Join answers JoinGroup. It blocks until the group's members are all there, their time is
-// up, or ctx ends.
-func (g *Groups) Join(ctx context.Context, c *Caller, req *kmsg.JoinGroupRequest) *kmsg.JoinGroupResponse {
-	return req.ResponseKind().(*kmsg.JoinGroupResponse)
-}
-
-// Sync answers SyncGroup. It blocks until the leader has sent the assignment.
-func (g *Groups) Sync(ctx context.Context, req *kmsg.SyncGroupRequest) *kmsg.SyncGroupResponse {
-	return req.ResponseKind().(*kmsg.SyncGroupResponse)
-}
-
-// Heartbeat answers Heartbeat.
-func (g *Groups) Heartbeat(req *kmsg.HeartbeatRequest) *kmsg.HeartbeatResponse {
-	return req.ResponseKind().(*kmsg.HeartbeatResponse)
-}
-
-// Leave answers LeaveGroup.
-func (g *Groups) Leave(req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {
-	return req.ResponseKind().(*kmsg.LeaveGroupResponse)
-}
-
-// OffsetCommit answers OffsetCommit from version 1 on, for partitions that exist and that the
-// client may read.
-func (g *Groups) OffsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
-	return req.ResponseKind().(*kmsg.OffsetCommitResponse)
-}
-
-// OffsetFetch answers OffsetFetch from version 1 on.
-func (g *Groups) OffsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchResponse {
-	return req.ResponseKind().(*kmsg.OffsetFetchResponse)
-}
-
-// OffsetDelete answers OffsetDelete for partitions that exist.
-func (g *Groups) OffsetDelete(ctx context.Context, req *kmsg.OffsetDeleteRequest) *kmsg.OffsetDeleteResponse {
-	return req.ResponseKind().(*kmsg.OffsetDeleteResponse)
-}
-
-// Describe answers DescribeGroups; authorised operations are left to the caller.
-func (g *Groups) Describe(ctx context.Context, req *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse {
-	return req.ResponseKind().(*kmsg.DescribeGroupsResponse)
-}
-
-// List answers ListGroups.
-func (g *Groups) List(req *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
-	return req.ResponseKind().(*kmsg.ListGroupsResponse)
-}
-
-// Delete answers DeleteGroups.
-func (g *Groups) Delete(ctx context.Context, req *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsResponse {
-	return req.ResponseKind().(*kmsg.DeleteGroupsResponse)
-}
+func (g *Groups) Unload(partition, epoch int32) { g.shards.Unload(partition, epoch) }
 
 // PartitionFor gives the partition of Topic that a group belongs to.
 func (g *Groups) PartitionFor(groupID string) int32 { return partitionFor(groupID, g.log.Partitions()) }
 
-// TopicsDeleted forgets the offsets of topics that are gone.
-func (g *Groups) TopicsDeleted(topics []string) {}
+// enter locks the shard of a group, until its Leave.
+func (g *Groups) enter(groupID string) (*shard.Shard[*local], group.Code) {
+	sh, err := g.shards.Enter(g.PartitionFor(groupID))
+	switch err {
+	case nil:
+		sh.Machine.begin()
+		return sh, group.None
+	case shard.ErrLoading:
+		return nil, group.LoadInProgress
+	default:
+		return nil, group.NotCoordinator
+	}
+}
