@@ -1,0 +1,596 @@
+package controller_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/leatmq/leat/partition/topic"
+	"github.com/leatmq/leat/replication/controller"
+	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/plan"
+	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/tree/embedded"
+	"github.com/leatmq/leat/replication/znode"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// node is a broker reduced to what obeys: which partitions it leads, at which
+// epoch. It and the tree's file survive restarts of the controller.
+type node struct {
+	t    *testing.T
+	path string
+
+	mu      sync.Mutex
+	led     map[plan.Ref]int32
+	configs map[string]map[string]string
+	told    map[image.Entity]map[string]string
+	refuse  func(plan.Order) error
+
+	existing []plan.Existing
+	settings plan.Settings
+	now      time.Time
+
+	ctl  *controller.Controller
+	tree *embedded.Tree
+	stop func()
+}
+
+func newNode(t *testing.T) *node {
+	var drawn uint32
+	n := &node{
+		t: t, path: filepath.Join(t.TempDir(), embedded.FileName), now: time.UnixMilli(1_700_000_000_000),
+		led: map[plan.Ref]int32{}, configs: map[string]map[string]string{}, told: map[image.Entity]map[string]string{},
+		settings: plan.Settings{
+			Partitions: 2, Replication: 1, DeleteTopics: true,
+			Random: func(int) int { return 0 },
+			RandomBytes: func() [16]byte {
+				drawn++
+				return [16]byte{byte(drawn), byte(drawn >> 8), byte(drawn >> 16)}
+			},
+			Internal: map[string]plan.TopicSpec{topic.ConsumerOffsets: {
+				Partitions: 50, Replication: 3, Config: map[string]string{"cleanup.policy": "compact"},
+			}},
+		},
+	}
+	t.Cleanup(func() {
+		if n.stop != nil {
+			n.stop()
+		}
+	})
+	return n
+}
+
+func (n *node) apply(orders []plan.Order) []error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	errs := make([]error, len(orders))
+	for i, o := range orders {
+		ref := plan.Ref{Topic: o.Topic, Partition: o.Partition}
+		if n.refuse != nil {
+			if errs[i] = n.refuse(o); errs[i] != nil {
+				continue
+			}
+		}
+		switch o.Kind {
+		case plan.Lead:
+			n.led[ref] = o.State.LeaderEpoch
+			n.configs[o.Topic] = o.Config
+		case plan.Delete:
+			delete(n.led, ref)
+		case plan.Configure:
+			n.configs[o.Topic] = o.Config
+		}
+	}
+	return errs
+}
+
+// start runs a controller over the node's tree until it is ready.
+func (n *node) start() {
+	n.t.Helper()
+	done := n.run()
+	select {
+	case <-n.ctl.Ready():
+	case err := <-done:
+		require.FailNow(n.t, "controller ended", "%v", err)
+	case <-time.After(20 * time.Second):
+		require.FailNow(n.t, "controller is not ready")
+	}
+}
+
+func (n *node) run() <-chan error {
+	n.t.Helper()
+	var err error
+	n.tree, err = embedded.Open(n.path, embedded.Options{Now: func() time.Time { return n.now }})
+	require.NoError(n.t, err)
+	n.ctl = controller.New(controller.Options{
+		Tree: n.tree, BrokerID: 0, Apply: n.apply,
+		Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Protocol: "PLAINTEXT", Host: "h", Port: 9092}},
+		Existing:  func() []plan.Existing { return n.existing },
+		Settings:  func() plan.Settings { return n.settings },
+		ConfigChanged: func(e image.Entity, config map[string]string) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.told[e] = config
+		},
+		Now: func() time.Time { return n.now }, Logger: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	var running sync.WaitGroup
+	running.Go(func() { done <- n.ctl.Run(ctx) })
+	n.stop = func() {
+		cancel()
+		running.Wait()
+		require.NoError(n.t, n.tree.Close())
+		n.stop = nil
+	}
+	return done
+}
+
+// crash ends the controller as the death of the process would.
+func (n *node) crash() {
+	require.NoError(n.t, n.tree.Abandon())
+	n.stop()
+	n.led = map[plan.Ref]int32{}
+}
+
+// restart ends the controller and starts another over the same tree.
+func (n *node) restart() {
+	n.stop()
+	n.led = map[plan.Ref]int32{}
+	n.start()
+}
+
+func (n *node) create(specs ...plan.TopicSpec) []plan.TopicResult {
+	n.t.Helper()
+	results, err := n.ctl.CreateTopics(n.t.Context(), specs, controller.CreateOptions{})
+	require.NoError(n.t, err)
+	return results
+}
+
+func (n *node) delete(name string) error {
+	n.t.Helper()
+	results, err := n.ctl.DeleteTopics(n.t.Context(), []plan.TopicRef{{Name: name}})
+	require.NoError(n.t, err)
+	return results[0].Err
+}
+
+// paths lists the whole tree.
+func (n *node) paths() []string {
+	n.t.Helper()
+	all, err := tree.Subtree(n.tree, "/")
+	require.NoError(n.t, err)
+	slices.Sort(all)
+	return all
+}
+
+func (n *node) data(path string) string {
+	n.t.Helper()
+	got, err := n.tree.Get(path, nil)
+	require.NoError(n.t, err)
+	return string(got.Data)
+}
+
+func spec(name string, partitions int32) plan.TopicSpec {
+	return plan.TopicSpec{Name: name, Partitions: partitions, Replication: 1}
+}
+
+// TestFirstStart: the nodes of a first broker are those of Kafka's.
+func TestFirstStart(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	require.Equal(t, []string{
+		"/", "/admin", "/admin/delete_topics", "/brokers", "/brokers/ids", "/brokers/ids/0", "/brokers/seqid", "/brokers/topics",
+		"/cluster", "/cluster/id", "/config", "/config/brokers", "/config/changes", "/config/clients", "/config/ips",
+		"/config/topics", "/config/users", "/consumers", "/controller", "/controller_epoch", "/feature",
+		"/isr_change_notification", "/latest_producer_id_block", "/log_dir_event_notification",
+	}, n.paths())
+	require.Equal(t, "1", n.data(znode.ControllerEpoch))
+	require.Equal(t, `{"version":2,"brokerid":0,"timestamp":"1700000000000","kraftControllerEpoch":-1}`, n.data(znode.ControllerPath))
+	require.Equal(t, `{"features":{},"version":2,"status":1}`, n.data(znode.FeaturePath))
+	im := n.ctl.Image()
+	require.NotEmpty(t, im.ClusterID)
+	require.EqualValues(t, 0, im.Controller)
+	require.EqualValues(t, 1, im.ControllerEpoch)
+	require.EqualValues(t, 0, im.FeatureEpoch)
+	b, ok := im.Broker(0)
+	require.True(t, ok)
+	require.NotZero(t, b.Epoch)
+	stat, err := n.tree.Exists(znode.BrokerPath(0), nil)
+	require.NoError(t, err)
+	require.Equal(t, b.Epoch, stat.Czxid)
+
+	cluster := im.ClusterID
+	n.restart()
+	require.Equal(t, cluster, n.ctl.Image().ClusterID)
+	require.EqualValues(t, 2, n.ctl.Image().ControllerEpoch)
+}
+
+func TestCreatedTopicIsUsable(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	s := spec("t", 3)
+	s.Config = map[string]string{"retention.ms": "5"}
+	results := n.create(s, spec("bad name", 1))
+	require.NoError(t, results[0].Err)
+	require.ErrorIs(t, results[1].Err, plan.ErrInvalidTopic)
+	tp := n.ctl.Image().Topic("t")
+	require.NotNil(t, tp)
+	require.Same(t, tp, n.ctl.Image().TopicByID(results[0].ID))
+	for p := range int32(3) {
+		require.EqualValues(t, 0, n.ctl.Image().Partition("t", p).Leader)
+		require.Contains(t, n.led, plan.Ref{Topic: "t", Partition: p})
+	}
+	require.Equal(t, "5", n.configs["t"]["retention.ms"])
+	require.ErrorIs(t, n.create(s)[0].Err, plan.ErrTopicExists)
+}
+
+func TestValidateOnlyCreatesNothing(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	before := n.paths()
+	results, err := n.ctl.CreateTopics(t.Context(), []plan.TopicSpec{spec("t", 3)}, controller.CreateOptions{ValidateOnly: true})
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.EqualValues(t, 3, results[0].Partitions)
+	require.Nil(t, n.ctl.Image().Topic("t"))
+	require.Equal(t, before, n.paths())
+	require.Empty(t, n.led)
+}
+
+// TestRestartRestores: all partitions are led again, at their epochs, with no
+// write to the tree.
+func TestRestartRestores(t *testing.T) {
+	for name, restart := range map[string]func(*node){
+		"clean": func(n *node) { n.restart() },
+		"crash": func(n *node) { n.crash(); n.start() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			n.start()
+			id := n.create(spec("t", 3))[0].ID
+			_, err := n.ctl.CreatePartitions(t.Context(), []plan.PartitionsSpec{{Name: "t", Count: 5}}, controller.CreateOptions{})
+			require.NoError(t, err)
+			require.NoError(t, n.ctl.AlterConfig(t.Context(), image.Entity{Type: image.TopicEntity, Name: "t"},
+				func(map[string]string) (map[string]string, error) { return map[string]string{"a": "b"}, nil }))
+			state := n.data(znode.StatePath("t", 4))
+			restart(n)
+			require.Len(t, n.led, 5)
+			require.Equal(t, id, n.ctl.Image().Topic("t").ID)
+			require.Len(t, n.ctl.Image().Topic("t").Partitions, 5)
+			require.Equal(t, "b", n.ctl.Image().Topic("t").Config["a"])
+			require.Equal(t, "b", n.configs["t"]["a"])
+			require.Equal(t, state, n.data(znode.StatePath("t", 4)))
+		})
+	}
+}
+
+func TestDeletedTopicLeavesNothing(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	before := n.paths()
+	first := n.create(spec("t", 2))[0].ID
+	require.NoError(t, n.delete("t"))
+	require.Equal(t, before, n.paths())
+	require.Empty(t, n.led)
+	require.Nil(t, n.ctl.Image().Topic("t"))
+	require.ErrorIs(t, n.delete("t"), plan.ErrUnknownTopic)
+	again := n.create(spec("t", 1))[0]
+	require.NoError(t, again.Err, "the name is free at once")
+	require.NotEqual(t, first, again.ID)
+}
+
+// TestDeletionSurvives: data that cannot be removed keeps the name taken, over
+// restarts, until it can.
+func TestDeletionSurvives(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	n.create(spec("t", 2), spec("other", 1))
+	n.refuse = func(o plan.Order) error {
+		if o.Kind == plan.Delete && o.Partition == 1 {
+			return errors.New("disk")
+		}
+		return nil
+	}
+	require.ErrorIs(t, n.delete("t"), controller.ErrPending)
+	require.Nil(t, n.ctl.Image().Topic("t"))
+	require.ErrorIs(t, n.create(spec("t", 1))[0].Err, plan.ErrTopicExists)
+	n.restart()
+	require.Nil(t, n.ctl.Image().Topic("t"))
+	require.True(t, n.ctl.Image().Deleting("t"))
+	require.ErrorIs(t, n.create(spec("t", 1))[0].Err, plan.ErrTopicExists)
+	n.refuse = nil
+	n.restart()
+	require.False(t, n.ctl.Image().Deleting("t"))
+	require.NotContains(t, n.paths(), "/brokers/topics/t")
+	require.NoError(t, n.create(spec("t", 1))[0].Err)
+	require.Len(t, n.led, 2)
+}
+
+// TestHalfMadeTopic: a topic whose creation was cut off after its assignment,
+// as Kafka's controller may leave it, is finished at the next start.
+func TestHalfMadeTopic(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	id := topic.ID{1, 2, 3}
+	_, err := n.tree.Multi(
+		tree.Create(znode.TopicPath("half"), znode.EncodeTopic(znode.Topic{ID: id, Partitions: [][]int32{{0}, {0}}}), 0),
+		tree.Create(znode.PartitionsPath("half"), nil, 0),
+		tree.Create(znode.PartitionPath("half", 1), nil, 0),
+		tree.Create(znode.TopicPath("old"), []byte(`{"version":1,"partitions":{"0":[0]}}`), 0),
+		tree.Create(znode.TopicPath("broken"), []byte(`{`), 0),
+		tree.Create(znode.DeleteTopicPath("unknown"), nil, 0),
+	)
+	require.NoError(t, err)
+	n.restart()
+	im := n.ctl.Image()
+	require.Len(t, n.led, 3)
+	require.Equal(t, id, im.Topic("half").ID)
+	require.EqualValues(t, 0, im.Partition("half", 0).Leader)
+	require.False(t, im.Topic("old").ID.IsZero())
+	require.Nil(t, im.Topic("broken"))
+	require.NotContains(t, n.paths(), "/admin/delete_topics/unknown", "a mark of nothing goes")
+	require.Contains(t, n.data(znode.TopicPath("old")), im.Topic("old").ID.String())
+}
+
+func TestReplicaThatCannotOpenIsOffline(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	n.refuse = func(o plan.Order) error {
+		if o.Kind == plan.Lead && o.Partition == 1 {
+			return errors.New("disk")
+		}
+		return nil
+	}
+	require.NoError(t, n.create(spec("t", 2))[0].Err)
+	p := n.ctl.Image().Partition("t", 1)
+	require.Equal(t, image.NoBroker, p.Leader)
+	require.Equal(t, []int32{0}, p.Offline)
+	require.Equal(t, []int32{0}, p.ISR)
+	require.EqualValues(t, 0, n.ctl.Image().Partition("t", 0).Leader)
+	require.Contains(t, n.data(znode.StatePath("t", 1)), `"leader":-1`)
+	n.refuse = nil
+	n.restart()
+	require.EqualValues(t, 0, n.ctl.Image().Partition("t", 1).Leader)
+	require.Empty(t, n.ctl.Image().Partition("t", 1).Offline)
+}
+
+func TestAdoption(t *testing.T) {
+	n := newNode(t)
+	id := topic.ID{9, 9}
+	n.existing = []plan.Existing{
+		{Ref: plan.Ref{Topic: "t", Partition: 0}, TopicID: id, LatestEpoch: 3},
+		{Ref: plan.Ref{Topic: "t", Partition: 1}, TopicID: id, LatestEpoch: -1},
+	}
+	n.start()
+	require.Equal(t, id, n.ctl.Image().Topic("t").ID)
+	require.Equal(t, map[plan.Ref]int32{{Topic: "t"}: 4, {Topic: "t", Partition: 1}: 0}, n.led)
+	require.NoError(t, n.delete("t"))
+	n.existing = n.existing[:1]
+	n.restart()
+	require.Nil(t, n.ctl.Image().Topic("t"), "a tree that had topics adopts no orphan")
+}
+
+func TestLogAheadOfTheTree(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	id := n.create(spec("t", 1))[0].ID
+	n.existing = []plan.Existing{{Ref: plan.Ref{Topic: "t"}, TopicID: id, LatestEpoch: 6}}
+	n.restart()
+	require.EqualValues(t, 7, n.led[plan.Ref{Topic: "t"}])
+	require.Contains(t, n.data(znode.StatePath("t", 0)), `"leader_epoch":7`)
+}
+
+func TestAutoCreate(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	results, err := n.ctl.AutoCreate(t.Context(), []string{topic.ConsumerOffsets, "mine"})
+	require.NoError(t, err)
+	require.NoError(t, results[0].Err)
+	require.NoError(t, results[1].Err)
+	offsets := n.ctl.Image().Topic(topic.ConsumerOffsets)
+	require.Len(t, offsets.Partitions, 50)
+	require.Equal(t, []int32{0}, offsets.Partitions[0].Replicas, "as many replicas as there are brokers")
+	require.Equal(t, "compact", offsets.Config["cleanup.policy"])
+	require.Len(t, n.ctl.Image().Topic("mine").Partitions, 2)
+}
+
+// TestChangesOfOneConfigurationAreNotLost: many at once, each adding a key.
+func TestChangesOfOneConfigurationAreNotLost(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	n.create(spec("t", 1))
+	e := image.Entity{Type: image.TopicEntity, Name: "t"}
+	const changes = 50
+	var wg sync.WaitGroup
+	for i := range changes {
+		wg.Go(func() {
+			err := n.ctl.AlterConfig(t.Context(), e, func(was map[string]string) (map[string]string, error) {
+				next := maps.Clone(was)
+				next[fmt.Sprintf("key%d", i)] = "x"
+				return next, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, n.ctl.Image().Config(e), changes)
+	stored, err := znode.DecodeConfig([]byte(n.data(znode.ConfigPath(e))))
+	require.NoError(t, err)
+	require.Len(t, stored, changes)
+	require.Len(t, n.configs["t"], changes)
+
+	err = n.ctl.AlterConfig(t.Context(), e, func(map[string]string) (map[string]string, error) { return nil, errors.New("no") })
+	require.EqualError(t, err, "no")
+	err = n.ctl.AlterConfig(t.Context(), image.Entity{Type: image.TopicEntity, Name: "nope"},
+		func(map[string]string) (map[string]string, error) { return nil, nil })
+	require.ErrorIs(t, err, plan.ErrUnknownTopic)
+	configs, err := controller.TopicConfigs(n.tree)
+	require.NoError(t, err)
+	require.Len(t, configs["t"], changes)
+}
+
+func TestBrokerConfigsAreTold(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	to := func(config map[string]string) func(map[string]string) (map[string]string, error) {
+		return func(map[string]string) (map[string]string, error) { return config, nil }
+	}
+	own := image.Entity{Type: image.BrokerEntity, Name: "0"}
+	other := image.Entity{Type: image.BrokerEntity, Name: "9"}
+	all := image.Entity{Type: image.BrokerEntity, Name: image.DefaultName}
+	user := image.Entity{Type: image.UserEntity, Name: "u/clients/c"}
+	for _, e := range []image.Entity{own, other, all, user} {
+		require.NoError(t, n.ctl.AlterConfig(t.Context(), e, to(map[string]string{"k": e.Name})))
+	}
+	require.Equal(t, map[image.Entity]map[string]string{own: {"k": "0"}, all: {"k": image.DefaultName}}, n.told)
+	require.Equal(t, `{"version":2,"entity_path":"brokers/0"}`, n.data("/config/changes/config_change_0000000000"))
+	require.Equal(t, `{"version":1,"config":{"k":"u/clients/c"}}`, n.data("/config/users/u/clients/c"))
+	n.told = map[image.Entity]map[string]string{}
+	n.restart()
+	require.Len(t, n.told, 2, "and told at the start")
+	require.Equal(t, "u/clients/c", n.ctl.Image().Config(user)["k"])
+}
+
+func TestOldNotificationsGo(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	n.create(spec("t", 1))
+	e := image.Entity{Type: image.TopicEntity, Name: "t"}
+	set := func(v string) {
+		require.NoError(t, n.ctl.AlterConfig(t.Context(), e, func(map[string]string) (map[string]string, error) {
+			return map[string]string{"k": v}, nil
+		}))
+	}
+	set("1")
+	set("2")
+	require.Contains(t, n.paths(), "/config/changes/config_change_0000000001")
+	n.stop()
+	n.now = n.now.Add(16 * time.Minute)
+	n.start()
+	names, _, err := n.tree.Children(znode.ConfigChanges, nil)
+	require.NoError(t, err)
+	require.Empty(t, names)
+	set("3")
+	require.Contains(t, n.paths(), "/config/changes/config_change_0000000002", "numbers go on")
+}
+
+func TestProducerIDs(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	var mu sync.Mutex
+	seen := map[int64]bool{}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			first, count, err := n.ctl.AllocateProducerIDs(t.Context())
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || count != 1000 || first%1000 != 0 || seen[first] {
+				t.Errorf("block %d of %d: %v", first, count, err)
+			}
+			seen[first] = true
+		})
+	}
+	wg.Wait()
+	require.Equal(t, `{"version":1,"broker":0,"block_start":"19000","block_end":"19999"}`, n.data(znode.ProducerIDPath))
+	n.crash()
+	n.start()
+	first, _, err := n.ctl.AllocateProducerIDs(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 20000, first)
+}
+
+func TestConsumerOffsets(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	_, ok, err := n.ctl.ConsumerOffset("g", "t", 0)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.NoError(t, n.ctl.SetConsumerOffset("g", "t", 0, 3))
+	require.NoError(t, n.ctl.SetConsumerOffset("g", "t", 0, 4))
+	offset, ok, err := n.ctl.ConsumerOffset("g", "t", 0)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.EqualValues(t, 4, offset)
+	require.Equal(t, "4", n.data("/consumers/g/offsets/t/0"))
+	require.ErrorIs(t, n.ctl.SetConsumerOffset("../x", "t", 0, 4), tree.ErrBadPath)
+	_, ok, err = n.ctl.ConsumerOffset("", "t", 0)
+	require.NoError(t, err)
+	require.False(t, ok)
+}
+
+// TestDeposedControllerWritesNothing: another has raised the epoch.
+func TestDeposedControllerWritesNothing(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	_, err := n.tree.Multi(tree.Set(znode.ControllerEpoch, []byte("2"), tree.AnyVersion))
+	require.NoError(t, err)
+	_, err = n.ctl.CreateTopics(t.Context(), []plan.TopicSpec{spec("t", 1)}, controller.CreateOptions{})
+	require.ErrorIs(t, err, controller.ErrNotController)
+	require.NotContains(t, n.paths(), "/brokers/topics/t")
+	require.Empty(t, n.led)
+	_, err = n.ctl.CreateTopics(t.Context(), []plan.TopicSpec{spec("t", 1)}, controller.CreateOptions{})
+	require.ErrorIs(t, err, controller.ErrNotController, "it has ended")
+}
+
+func TestTwoClustersAreNotMixed(t *testing.T) {
+	n := newNode(t)
+	tr, err := embedded.Open(n.path, embedded.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tr.Close()) }()
+	id, err := controller.ClusterID(tr, "one", nil)
+	require.NoError(t, err)
+	require.Equal(t, "one", id)
+	c := controller.New(controller.Options{Tree: tr, ClusterID: "two", Settings: func() plan.Settings { return n.settings }})
+	err = c.Run(t.Context())
+	require.ErrorIs(t, err, controller.ErrInconsistentCluster)
+	require.ErrorContains(t, err, `"two"`)
+}
+
+// TestManyPartitions: ten thousand partitions are one write, and are there
+// again after a restart.
+func TestManyPartitions(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	specs := make([]plan.TopicSpec, 100)
+	for i := range specs {
+		specs[i] = spec(fmt.Sprintf("t-%03d", i), 100)
+	}
+	before, err := n.tree.Exists(znode.Topics, nil)
+	require.NoError(t, err)
+	n.create(specs...)
+	require.Len(t, n.led, 10_000)
+	first, err := n.tree.Exists(znode.StatePath("t-000", 0), nil)
+	require.NoError(t, err)
+	last, err := n.tree.Exists(znode.StatePath("t-099", 99), nil)
+	require.NoError(t, err)
+	require.Equal(t, first.Czxid, last.Czxid)
+	require.Greater(t, first.Czxid, before.Czxid)
+	n.restart()
+	require.Len(t, n.led, 10_000)
+}
+
+func TestCallersMayGiveUp(t *testing.T) {
+	n := newNode(t)
+	c := controller.New(controller.Options{Settings: func() plan.Settings { return n.settings }})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := c.CreateTopics(ctx, []plan.TopicSpec{spec("t", 1)}, controller.CreateOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotNil(t, c.Image())
+}
