@@ -2,7 +2,6 @@ package partition
 
 import (
 	"context"
-	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -65,21 +64,6 @@ func (l *Leader) HighWatermark() int64 { return l.high.Load() }
 // LastStable is the offset below which every transaction is decided; never
 // above the high watermark.
 func (l *Leader) LastStable() int64 { return l.replica.log.LastStableOffset(l.HighWatermark()) }
-
-// Start is the first offset that can be read and the leader epoch of the
-// record there, -1 when epochs are not known.
-func (l *Leader) Start() (offset int64, epoch int32) {
-	lg := l.replica.log
-	offset = lg.StartOffset()
-	latest := lg.LatestEpoch()
-	// Ends of epochs rise with the epochs: the first that ends behind the start
-	// is the one.
-	n := sort.Search(max(0, int(latest)), func(e int) bool {
-		_, end := lg.EndOffsetForEpoch(int32(e))
-		return end > offset
-	})
-	return offset, min(int32(n), latest)
-}
 
 // Append validates a record set, gives it offsets and writes it. The bytes of
 // set are changed in place. Where the topic wants records on disk before they

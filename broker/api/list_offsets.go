@@ -158,8 +158,8 @@ func (l *lookup) find() (offset, error) {
 		}
 		return offset{offset: bound, timestamp: -1, epoch: l.leader.Epoch()}, nil
 	case earliestOffset, earliestLocalOffset:
-		start, epoch := l.leader.Start()
-		return offset{offset: start, timestamp: -1, epoch: epoch}, nil
+		start := lg.StartOffset()
+		return offset{offset: start, timestamp: -1, epoch: lg.EpochAt(start)}, nil
 	case latestTieredOffset:
 		return noOffset, nil // nothing is in remote storage
 	case maxTimestamp:
