@@ -1,9 +1,42 @@
 // Package dir is a broker's data directories (log.dirs): who owns them, which
 // partitions' logs they hold, and the background work that keeps them.
+//
+//	/data/.lock                               held while a broker runs
+//	/data/meta.properties                     broker.id and cluster.id
+//	/data/.kafka_cleanshutdown                all below was closed properly
+//	/data/*-offset-checkpoint                 an offset per partition
+//	/data/orders-3/                           a partition's log
+//	/data/orders-3.<32 hex digits>-delete/    waits to be removed
+//	/data/orders-3.<32 hex digits>-future/    a copy that will replace orders-3 in another directory
+//
+// Whatever else is there is left alone, and so is a partition's directory that
+// cannot be read: nothing is deleted because it is unknown.
+//
+// # Crashes
+//
+// What a crash between any two steps leaves, and what the next start makes of it:
+//
+//	open     lock, check all meta.properties,   nothing changed yet
+//	         write missing meta.properties,     agrees with the rest, or is written again
+//	         remove the clean mark, load        unclean: logs are recovered from their recovery point
+//	create   purge old checkpoint entries,      no entry: nothing to say about a new log
+//	         make the directory, sync           there and empty, or not there
+//	delete   rename to -delete, sync            either name; by the new one the removal goes on
+//	         remove after a delay               part of the files are gone; the removal goes on
+//	         purge checkpoint entries           done again before the name is used again
+//	close    flush and close each log,          unclean
+//	         checkpoints, clean mark            unclean, or clean and complete
+//
+// Checkpoints may be older than what they describe, never newer: recovery then
+// reads more than it must.
 package dir
 
 import (
+	"context"
 	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
@@ -27,21 +60,36 @@ var (
 // Dir is one data directory. All methods may be called concurrently.
 type Dir struct {
 	path string
+	set  *Set
+	lock io.Closer // nil: could not be locked, because the disk failed
+	meta checkpoint.Meta
+	// clean: the clean-shutdown mark was there and the checkpoints readable.
+	clean bool
+
+	refusal  atomic.Pointer[refusal] // nil: appends are admitted
+	points   checkpoints
+	removals removals
+
+	// logs and broken are guarded by set.mu.
+	logs map[checkpoint.Partition]*held
+	// broken are partitions whose log could not be opened although the disk
+	// works. They are left as they are.
+	broken map[checkpoint.Partition]error
+}
+
+// held is a log that a directory holds.
+type held struct {
+	partition checkpoint.Partition
+	log       *log.Log
+	dir       *Dir
+	// busy is held by what rewrites or removes segments: retention and cleaning.
+	busy sync.Mutex
+	// stop ends a cleaning under way, for a deletion should not wait for it.
+	stop atomic.Pointer[context.CancelFunc]
 }
 
 // Path returns the directory's path as configured.
 func (d *Dir) Path() string { return d.path }
-
-// Err returns why the directory is offline, an error of kind ErrOffline with its
-// cause, or nil.
-func (d *Dir) Err() error { return nil }
-
-// Space returns the bytes free and in all on the directory's file system.
-func (d *Dir) Space() (free, total uint64, err error) { return 0, 0, ErrOffline }
-
-// Logs returns the logs in this directory, ordered by partition. Those of an
-// offline directory are still listed.
-func (d *Dir) Logs() []Entry { return nil }
 
 // Entry is one log of a directory.
 type Entry struct {

@@ -1,9 +1,11 @@
 package dir
 
 import (
-	"context"
+	"cmp"
 	"log/slog"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
@@ -41,12 +43,58 @@ type Options struct {
 	Clean CleanFunc
 	// OnOffline is told, once per directory, that it went offline. nil: nobody.
 	OnOffline func(*Dir, error)
+	// NewID makes a cluster id when there is none. nil: by chance.
+	NewID func() [16]byte
 	// MinFree is leat.disk.min.free.bytes: with less free, appends are refused
 	// with log.ErrNoSpace. 0: 1 % of the disk or 256 MiB, whichever is less;
 	// below 0: no mark.
 	MinFree int64
 
 	Intervals Intervals
+}
+
+func (o *Options) setDefaults() {
+	o.FS = cmp.Or(o.FS, vfs.OS)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Threads = max(1, o.Threads)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Files == nil {
+		o.Files = log.NewFileCache(maxOpenFiles)
+	}
+	if o.Config == nil {
+		o.Config = func(checkpoint.Partition) log.Config { return log.DefaultConfig() }
+	}
+	if o.HighWatermark == nil {
+		o.HighWatermark = func(checkpoint.Partition) int64 { return -1 }
+	}
+	if o.NewID == nil {
+		o.NewID = func() [16]byte { return uuid.New() }
+	}
+	o.Intervals.setDefaults()
+}
+
+// maxOpenFiles is the default bound on open files; a process may have 20,000.
+const maxOpenFiles = 4000
+
+func (i *Intervals) setDefaults() {
+	for _, d := range []struct {
+		value *time.Duration
+		unset time.Duration
+	}{
+		{&i.Initial, 30 * time.Second},
+		{&i.Retention, 5 * time.Minute},
+		{&i.Flush, time.Second},
+		{&i.RecoveryPoints, time.Minute},
+		{&i.LogStarts, time.Minute},
+		{&i.HighWatermarks, 5 * time.Second},
+		{&i.Producers, 10 * time.Minute},
+		{&i.Clean, 15 * time.Second},
+		{&i.Space, time.Second},
+	} {
+		*d.value = cmp.Or(*d.value, d.unset)
+	}
 }
 
 // Intervals are the periods of background work; 0 means the default named.
@@ -61,22 +109,3 @@ type Intervals struct {
 	Clean          time.Duration // log.cleaner.backoff.ms: pause when nothing is dirty; 15 s
 	Space          time.Duration // how often free space is looked at; 1 s
 }
-
-// Uncleaned is a log that has cleanup.policy compact.
-type Uncleaned struct {
-	Partition     checkpoint.Partition
-	Log           *log.Log
-	FirstDirty    int64 // where the last cleaning ended
-	HighWatermark int64
-}
-
-// Cleaned says what a CleanFunc did.
-type Cleaned struct {
-	Partition  checkpoint.Partition
-	FirstDirty int64 // the new end of the clean part
-}
-
-// CleanFunc picks the log that needs compaction most and compacts it. worked is
-// false when none needs any. An error is about that one log: it is not offered
-// again until restart, unless the context ended.
-type CleanFunc func(ctx context.Context, logs []Uncleaned) (c Cleaned, worked bool, err error)

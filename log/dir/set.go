@@ -1,8 +1,10 @@
 package dir
 
 import (
-	"context"
+	"cmp"
 	"iter"
+	"slices"
+	"sync"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
@@ -10,80 +12,135 @@ import (
 
 // Set is all data directories of a broker. All methods may be called
 // concurrently.
-type Set struct{}
+//
+// Locks, in the order in which they are taken: names, a held log's busy, a
+// directory's points, mu. The logs' own locks come after all of them.
+type Set struct {
+	o    Options
+	id   identity
+	dirs []*Dir
 
-// Open locks the directories, creating those that are missing, checks that all
-// belong to this broker, and loads every log. A directory whose disk fails is
-// offline and the others are used; Open fails when none is left, or when one is
-// locked (vfs.ErrLocked), owned by another (ErrOwner) or unreadable in its
-// meta.properties (checkpoint.ErrCorrupt).
-func Open(paths []string, o Options) (*Set, error) { return nil, ErrOffline }
+	// names is held while a partition's directory is created, renamed or moved.
+	names sync.Mutex
+	// preferred is where Move wants partitions that do not exist yet; guarded
+	// by names.
+	preferred map[checkpoint.Partition]*Dir
+
+	mu   sync.RWMutex // guards logs and the maps of each directory
+	logs map[checkpoint.Partition]*held
+
+	offline chan struct{} // has a value when a directory went offline; capacity 1
+	told    map[*Dir]bool // OnOffline was told; Run's alone
+}
 
 // ClusterID returns the cluster that the directories belong to.
-func (s *Set) ClusterID() string { return "" }
+func (s *Set) ClusterID() string { return s.id.clusterID }
 
 // BrokerID returns the broker that the directories belong to.
-func (s *Set) BrokerID() int32 { return 0 }
+func (s *Set) BrokerID() int32 { return s.id.brokerID }
 
 // Dirs returns the directories in the order of log.dirs.
-func (s *Set) Dirs() []*Dir { return nil }
+func (s *Set) Dirs() []*Dir { return slices.Clone(s.dirs) }
 
 // Logs ranges over the current logs of all directories in no particular order,
 // without future copies. Logs created or deleted meanwhile may be left out.
 func (s *Set) Logs() iter.Seq2[checkpoint.Partition, *log.Log] {
-	return func(func(checkpoint.Partition, *log.Log) bool) {}
+	return func(yield func(checkpoint.Partition, *log.Log) bool) {
+		for _, d := range s.dirs {
+			for _, h := range d.held() {
+				if !yield(h.partition, h.log) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Get returns the current log of a partition.
-func (s *Set) Get(p checkpoint.Partition) (*log.Log, bool) { return nil, false }
+func (s *Set) Get(p checkpoint.Partition) (*log.Log, bool) {
+	if h := s.get(p); h != nil {
+		return h.log, true
+	}
+	return nil, false
+}
 
 // DirOf returns the directory that holds a partition's current log.
-func (s *Set) DirOf(p checkpoint.Partition) (*Dir, bool) { return nil, false }
+func (s *Set) DirOf(p checkpoint.Partition) (*Dir, bool) {
+	if h := s.get(p); h != nil {
+		return h.dir, true
+	}
+	return nil, false
+}
+
+func (s *Set) get(p checkpoint.Partition) *held {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.logs[p]
+}
+
+func (s *Set) add(h *held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logs[h.partition] = h
+	h.dir.logs[h.partition] = h
+}
+
+func (s *Set) drop(h *held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.logs, h.partition)
+	delete(h.dir.logs, h.partition)
+}
 
 // HighWatermark returns the high watermark that was last checkpointed for a
 // partition, 0 when there is none. The caller clamps it into the log.
-func (s *Set) HighWatermark(p checkpoint.Partition) int64 { return 0 }
-
-// NewLog says what log to create.
-type NewLog struct {
-	TopicID [16]byte // zero: none
-	Config  log.Config
-	// Fresh: the partition never existed before, so that it may be created
-	// although a directory that might hold it is offline.
-	Fresh bool
+func (s *Set) HighWatermark(p checkpoint.Partition) int64 {
+	d, ok := s.DirOf(p)
+	if !ok {
+		return 0
+	}
+	d.points.mu.Lock()
+	defer d.points.mu.Unlock()
+	return d.points.high[p]
 }
 
-// Create makes the log of a partition in the online directory with the fewest
-// partitions, or in the one that Move named before.
-//
-// Errors: ErrExists, ErrOffline, *log.IOError.
-func (s *Set) Create(p checkpoint.Partition, n NewLog) (*log.Log, error) { return nil, ErrOffline }
+// Logs returns the logs in this directory, ordered by partition. Those of an
+// offline directory are still listed.
+func (d *Dir) Logs() []Entry {
+	var list []Entry
+	for _, h := range d.held() {
+		list = append(list, Entry{Partition: h.partition, Log: h.log})
+	}
+	slices.SortFunc(list, func(a, b Entry) int {
+		return cmp.Or(a.Partition.Compare(b.Partition), boolCompare(a.Future, b.Future))
+	})
+	return list
+}
 
-// Delete takes a partition away: on return its directory has the suffix
-// -delete, durably, and p may be created again. The files go after
-// file.delete.delay.ms. A future copy goes too.
-//
-// Errors: ErrUnknown, ErrOffline, *log.IOError.
-func (s *Set) Delete(p checkpoint.Partition) error { return ErrUnknown }
+func boolCompare(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
 
-// Move starts to move a partition's log to another directory: a future copy is
-// filled in the background and takes the log's place when it has caught up.
-// Moving it to where it is cancels a move under way. When the partition has no
-// log here, the directory is remembered for its creation and the error is
-// ErrUnknown.
-//
-// Errors: ErrNotConfigured, ErrOffline, ErrUnknown, *log.IOError.
-func (s *Set) Move(p checkpoint.Partition, path string) error { return ErrUnknown }
+// held returns the current logs of this directory, in no order.
+func (d *Dir) held() []*held {
+	d.set.mu.RLock()
+	defer d.set.mu.RUnlock()
+	list := make([]*held, 0, len(d.logs))
+	for _, h := range d.logs {
+		list = append(list, h)
+	}
+	return list
+}
 
-// Run does the background work until ctx ends. Directories that go offline are
-// left alone; it returns nil.
-func (s *Set) Run(ctx context.Context) error { return nil }
-
-// Checkpoint writes all checkpoint files now.
-func (s *Set) Checkpoint() error { return nil }
-
-// Close flushes and closes every log, writes the checkpoints and then the
-// clean-shutdown mark of each directory that is online, and gives the locks
-// back. Run must have returned. When ctx ends first, what is not closed yet
-// stays unclean and is recovered at the next start.
-func (s *Set) Close(ctx context.Context) error { return nil }
+// each visits the current logs of this directory, in no order.
+func (d *Dir) each(visit func(checkpoint.Partition, *log.Log)) {
+	for _, h := range d.held() {
+		visit(h.partition, h.log)
+	}
+}

@@ -1,0 +1,90 @@
+package dir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/leatmq/leat/log/checkpoint"
+)
+
+// Close flushes and closes every log, writes the checkpoints and then the
+// clean-shutdown mark of each directory that is online, and gives the locks
+// back. Run must have returned. When ctx ends first, what is not closed yet
+// stays unclean and is recovered at the next start.
+func (s *Set) Close(ctx context.Context) error {
+	var all sync.WaitGroup
+	errs := make([]error, len(s.dirs))
+	for i, d := range s.dirs {
+		all.Go(func() { errs[i] = d.close(ctx) })
+	}
+	all.Wait()
+	return errors.Join(errors.Join(errs...), s.unlock())
+}
+
+// close closes the logs and, if that went well with all of them, says so with
+// the mark.
+func (d *Dir) close(ctx context.Context) error {
+	if err := d.closeLogs(ctx); err != nil {
+		return fmt.Errorf("%s is not shut down cleanly: %w", d.path, err)
+	}
+	d.removeNow(ctx)
+	if d.Err() != nil {
+		return nil // it was said when it happened
+	}
+	d.set.mu.RLock()
+	broken := len(d.broken)
+	d.set.mu.RUnlock()
+	if err := d.checkpoint(); err != nil || broken > 0 {
+		return err
+	}
+	path := filepath.Join(d.path, checkpoint.CleanShutdownFile)
+	if err := checkpoint.WriteClean(d.set.o.FS, path, checkpoint.NoBrokerEpoch); err != nil {
+		return fmt.Errorf("%s is not shut down cleanly: %w", d.path, err)
+	}
+	return nil
+}
+
+// closeLogs closes the logs, some at a time, until ctx ends.
+func (d *Dir) closeLogs(ctx context.Context) error {
+	var all errgroup.Group
+	all.SetLimit(d.set.o.Threads)
+	for _, h := range d.held() {
+		all.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			err := h.log.Close()
+			if d.Err() != nil {
+				return nil // the disk failed, now or before
+			}
+			return err
+		})
+	}
+	return all.Wait()
+}
+
+// closeLogs closes the logs of directories that are not to be used after all.
+func (s *Set) closeLogs() error {
+	var errs []error
+	for _, d := range s.dirs {
+		errs = append(errs, d.closeLogs(context.Background()))
+	}
+	return errors.Join(errs...)
+}
+
+// unlock lets another broker have the directories.
+func (s *Set) unlock() error {
+	var errs []error
+	for _, d := range s.dirs {
+		if d.lock != nil {
+			errs = append(errs, d.lock.Close())
+			d.lock = nil
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,185 @@
+package dir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/checkpoint"
+)
+
+// found is a directory that bears a partition's name.
+type found struct {
+	partition checkpoint.Partition
+	path      string
+}
+
+// prepare reads what the directory says about its logs and lists them. An error
+// is the disk's.
+func (d *Dir) prepare() ([]found, error) {
+	readable, err := d.readCheckpoints()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.takeCleanMark(); err != nil {
+		return nil, err
+	}
+	d.clean = d.clean && readable
+	return d.scan()
+}
+
+// load opens logs, some at a time. An error is the disk's.
+func (d *Dir) load(logs []found) error {
+	if len(logs) == 0 {
+		return nil
+	}
+	began := d.set.o.Now()
+	d.set.o.Logger.Info("loading logs", "dir", d.path, "logs", len(logs), "clean", d.clean)
+	var opening errgroup.Group
+	opening.SetLimit(d.set.o.Threads)
+	for _, f := range logs {
+		opening.Go(func() error { return d.loadOne(f) })
+	}
+	if err := opening.Wait(); err != nil {
+		return err
+	}
+	d.set.o.Logger.Info("loaded logs", "dir", d.path, "logs", len(logs),
+		"took", d.set.o.Now().Sub(began).Round(time.Millisecond))
+	return nil
+}
+
+// takeCleanMark notes whether the directory was shut down cleanly and removes
+// the mark, so that a crash from here on counts as one.
+func (d *Dir) takeCleanMark() error {
+	path := filepath.Join(d.path, checkpoint.CleanShutdownFile)
+	err := d.set.o.FS.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.clean = true
+	return d.set.o.FS.SyncDir(d.path)
+}
+
+// scan lists the logs to load and takes up removals that were under way.
+func (d *Dir) scan() ([]found, error) {
+	list, err := d.set.o.FS.ReadDir(d.path)
+	if err != nil {
+		return nil, err
+	}
+	var logs []found
+	for _, e := range list {
+		name, path := e.Name(), filepath.Join(d.path, e.Name())
+		if !d.isDir(e, path) {
+			continue
+		}
+		p, k, ok := parseName(name)
+		switch {
+		case !ok:
+			d.leave(name, "its name is not a partition's")
+		case k == current:
+			logs = append(logs, found{p, path})
+		case k == deleted:
+			d.removals.add(removal{path: path, due: d.set.o.Now().Add(d.deleteDelay(p))})
+		case k == stray:
+			d.leave(name, "a broker put it aside")
+		case k == future:
+			d.leave(name, "the move that it belongs to is not known")
+		}
+	}
+	return logs, nil
+}
+
+// isDir follows links: a partition may have been moved by hand.
+func (d *Dir) isDir(e fs.DirEntry, path string) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := d.set.o.FS.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// known are directories of others that are often or rightly here.
+var known = map[string]bool{"lost+found": true, "remote-log-index-cache": true}
+
+func (d *Dir) leave(name, why string) {
+	if !known[name] && name[0] != '.' {
+		d.set.o.Logger.Warn("unknown directory among the logs is left alone", "dir", d.path, "name", name, "why", why)
+	}
+}
+
+func (d *Dir) deleteDelay(p checkpoint.Partition) time.Duration {
+	return time.Duration(d.set.o.Config(p).FileDeleteDelayMs) * time.Millisecond
+}
+
+// loadOne opens a log. An error is the disk's; a log that cannot be opened for
+// another reason is broken and left alone.
+func (d *Dir) loadOne(f found) error {
+	mine, err := d.looksLikeLog(f.path)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		d.leave(filepath.Base(f.path), "it has files, but none of a log")
+		d.addBroken(f.partition, fmt.Errorf("%s holds other files", f.path))
+		return nil
+	}
+	o := d.logOptions(d.set.o.Config(f.partition))
+	o.Clean = d.clean
+	o.RecoveryPoint = d.stored(checkpoint.RecoveryPointFile, f.partition)
+	o.StartOffset = d.stored(checkpoint.LogStartFile, f.partition)
+	l, err := log.Open(f.path, o)
+	var disk *log.IOError
+	switch {
+	case errors.As(err, &disk):
+		return err
+	case err != nil:
+		d.set.o.Logger.Error("log cannot be opened and is left alone", "dir", d.path, "log", f.path, "error", err)
+		d.addBroken(f.partition, err)
+		return nil
+	}
+	d.set.add(&held{partition: f.partition, log: l, dir: d})
+	return nil
+}
+
+// looksLikeLog tells a log's directory from another that happens to have such a
+// name. An empty one is a log whose creation was cut short.
+func (d *Dir) looksLikeLog(path string) (bool, error) {
+	list, err := d.set.o.FS.ReadDir(path)
+	if err != nil || len(list) == 0 {
+		return err == nil, err
+	}
+	for _, e := range list {
+		switch name := e.Name(); {
+		case name == checkpoint.PartitionMetaFile, name == checkpoint.LeaderEpochFile,
+			filepath.Ext(name) == ".log", name == checkpoint.PartitionMetaFile+".tmp":
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (d *Dir) addBroken(p checkpoint.Partition, err error) {
+	d.set.mu.Lock()
+	defer d.set.mu.Unlock()
+	d.broken[p] = err
+}
+
+// logOptions are the options of every log in this directory.
+func (d *Dir) logOptions(c log.Config) log.Options {
+	o := &d.set.o
+	return log.Options{
+		FS: o.FS, Now: o.Now, Config: c,
+		RecoveryPoint: -1, StartOffset: -1,
+		Files: o.Files, Logger: o.Logger, ProducerExpiry: o.ProducerExpiry,
+		Admit: d.admit, OnIOError: d.failed, Jitter: rand.Int64N,
+	}
+}
