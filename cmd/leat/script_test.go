@@ -1,0 +1,56 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/leatmq/leat/tools/spawn"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"leat": func() { os.Exit(run(os.Args[1:])) }})
+}
+
+// TestScripts runs testdata/script: each is one session of a user at a shell,
+// with a free address for a broker in LEAT_BOOTSTRAP and for its admin port in
+// ADMIN. The command `ready` waits until that broker serves.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			for _, name := range []string{"LEAT_BOOTSTRAP", "ADMIN"} {
+				addr, err := spawn.FreeAddr()
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, addr)
+			}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"ready": ready},
+	})
+}
+
+// ready waits until /readyz says so.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if answer, err := http.Get("http://" + ts.Getenv("ADMIN") + "/readyz"); err == nil {
+			ts.Check(answer.Body.Close())
+			if answer.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-deadline:
+			ts.Fatalf("the broker was not ready in time")
+		case <-tick.C:
+		}
+	}
+}
