@@ -33,8 +33,13 @@ func TestTopicRefusalsAreKafkas(t *testing.T) {
 		"min.insync.replicas=0": "Invalid value 0 for configuration min.insync.replicas: Value must be at least 1",
 		"cleanup.policy=nope":   "Invalid value nope for configuration cleanup.policy: String must be one of: compact, delete",
 		"min.compaction.lag.ms=2 max.compaction.lag.ms=1": "conflict topic config setting min.compaction.lag.ms (2) > max.compaction.lag.ms (1)",
+		"compression.gzip.level=0":                        "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1",
+		"compression.lz4.level=18":                        "Invalid value 18 for configuration compression.lz4.level: Value must be no more than 17",
+		"min.cleanable.dirty.ratio=1.5":                   "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more than 1",
+		"segment.bytes=99999999999":                       "Invalid value 99999999999 for configuration segment.bytes: Not a number of type INT",
+		"message.format.version=9.9":                      "Invalid value 9.9 for configuration message.format.version: Version 9.9 is not a valid version",
 		"remote.storage.enable=true":                      "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.",
-		"leader.replication.throttled.replicas=a":         "Invalid value a for configuration leader.replication.throttled.replicas: must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+		"leader.replication.throttled.replicas=a":         "Invalid value [a] for configuration leader.replication.throttled.replicas: leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
 	} {
 		own := map[string]string{}
 		for _, pair := range strings.Fields(set) {
@@ -50,7 +55,7 @@ func TestTopicRefusalsAreKafkas(t *testing.T) {
 		}
 	}
 	require.NoError(t, Defaults().ValidateTopic(map[string]string{"retention.ms": "-1", "cleanup.policy": "compact, delete",
-		"leader.replication.throttled.replicas": "0:1,1:2", "follower.replication.throttled.replicas": "*", "segment.bytes": " 14 "}))
+		"message.format.version": "2.8.1", "leader.replication.throttled.replicas": "0:1,1:2", "follower.replication.throttled.replicas": "*", "segment.bytes": " 14 "}))
 }
 
 func TestTopicOps(t *testing.T) {
@@ -90,7 +95,7 @@ func TestBrokerOps(t *testing.T) {
 	}{
 		{ThisBroker, op("broker.id", Set, "3"), "Cannot update these configs dynamically: Set(broker.id)"},
 		{ClusterDefault, op("listeners", Set, "PLAINTEXT://:1"), "Cannot update these configs at default cluster level, broker id must be specified: Set(listeners)"},
-		{ThisBroker, op("ssl.keystore.location", Set, "/x"), "These security configs can be dynamically updated only per-listener using the listener prefix: Set(ssl.keystore.location)"},
+		{ThisBroker, op("ssl.keystore.location", Set, "/x"), "These security configs can be dynamically updated only per-listener using the listener prefix: HashSet(ssl.keystore.location)"},
 		{ThisBroker, op("message.max.bytes", Set, "x"), "Invalid value x for configuration message.max.bytes: Not a number of type INT"},
 		{ThisBroker, op("num.io.threads", Set, "17"), "Dynamic thread count update validation failed for num.io.threads=17, value should not be greater than double the current value 8"},
 		{ThisBroker, op("num.io.threads", Set, "3"), "Dynamic thread count update validation failed for num.io.threads=3, value should be at least half the current value 8"},

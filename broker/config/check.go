@@ -88,6 +88,8 @@ func (s *Store) between(snap *snapshot) []error {
 	rule(queued <= 0 || queued >= num("socket.request.max.bytes"),
 		"queued.max.request.bytes must be -1 (no bound) or at least socket.request.max.bytes, or the largest request could never be read",
 		"queued.max.request.bytes", "socket.request.max.bytes")
+	rule(num("max.connections.per.ip") > 0 || snap.values[brokerByID["max.connections.per.ip.overrides"]].text != "",
+		"max.connections.per.ip can be 0 only beside max.connections.per.ip.overrides", "max.connections.per.ip")
 	rule(!snap.values[brokerByID["remote.log.storage.system.enable"]].yes,
 		"leat has no tiered storage; remove the key or set it to false", "remote.log.storage.system.enable")
 	rule(len(splitList(snap.values[brokerByID["process.roles"]].text)) == 0,

@@ -174,7 +174,7 @@ func (s *Store) custom(snap *snapshot) []string {
 func (s *Store) customRow(snap *snapshot, name string) Entry {
 	row := Entry{Name: name, Source: FromStatic, ReadOnly: true, Sensitive: true}
 	if k, ok := Lookup(baseName(name)); ok {
-		row.Type, row.Doc, row.ReadOnly, row.Sensitive = k.Type, k.Doc, k.Mode == ReadOnly, k.Type == Password
+		row.Type, row.Doc, row.Sensitive = k.Type, k.Doc, k.Type == Password
 	}
 	for i, set := range []map[string]string{snap.dynamic[ThisBroker], snap.dynamic[ClusterDefault], s.static()} {
 		if text, ok := set[name]; ok {

@@ -81,7 +81,7 @@ func (s *Store) validateDynamic(scope Scope, next, touched map[string]string) er
 		return refuse(ErrInvalidRequest, "Cannot update these configs dynamically: %s", set(fixed))
 	case len(bare) > 0:
 		return refuse(ErrInvalidRequest,
-			"These security configs can be dynamically updated only per-listener using the listener prefix: %s", set(bare))
+			"These security configs can be dynamically updated only per-listener using the listener prefix: Hash%s", set(bare))
 	case len(single) > 0:
 		return refuse(ErrInvalidRequest,
 			"Cannot update these configs at default cluster level, broker id must be specified: %s", set(single))

@@ -26,6 +26,7 @@ type ValueError struct {
 	Value  string
 	Reason string // Kafka's words: "Not a number of type LONG"
 	Valid  string // the range for people, or ""
+	List   bool   // the reason is about a list as a whole
 	Secret bool   // the value must not be shown
 	From   string // where it was said; "" for a dynamic value
 }
@@ -34,6 +35,9 @@ type ValueError struct {
 // is valid.
 func (e *ValueError) Error() string {
 	shown := e.Value
+	if e.List {
+		shown, e = "["+shown+"]", &ValueError{Key: e.Key, Reason: e.Key + " " + e.Reason, Valid: e.Valid, From: e.From}
+	}
 	if e.Secret {
 		shown = "[hidden]"
 	}

@@ -153,3 +153,34 @@ func TestSecretsAreNotDescribed(t *testing.T) {
 		require.Equal(t, FromStatic, row.Source)
 	}
 }
+
+// What a Kafka with these static values answered.
+func TestDescriptionFollowsSynonymsAsKafkaDoes(t *testing.T) {
+	s, _, err := Load(Sources{Set: []string{"log.retention.hours=1", "log.roll.ms=7200000", "my.custom.key=abc",
+		"log.cleanup.policy=compact,delete", "log.message.timestamp.difference.max.ms=9", "listener.name.plaintext.ssl.keystore.location=/x"}})
+	require.NoError(t, err)
+	got := printed(s.DescribeTopic(nil, nil))
+	for name, want := range map[string]string{
+		"cleanup.policy":                  "compact,delete sensitive=false synonyms={STATIC_BROKER_CONFIG:log.cleanup.policy=compact,delete, DEFAULT_CONFIG:log.cleanup.policy=delete}",
+		"retention.ms":                    "3600000 sensitive=false synonyms={}",
+		"segment.ms":                      "7200000 sensitive=false synonyms={STATIC_BROKER_CONFIG:log.roll.ms=7200000, DEFAULT_CONFIG:log.roll.hours=168}",
+		"message.timestamp.before.max.ms": "9 sensitive=false synonyms={DEFAULT_CONFIG:log.message.timestamp.before.max.ms=9223372036854775807}",
+	} {
+		require.Equal(t, "  "+name+"="+want, got[name])
+	}
+	got = printed(s.DescribeBroker(nil))
+	for name, want := range map[string]string{
+		"log.retention.hours": "1 sensitive=false synonyms={STATIC_BROKER_CONFIG:log.retention.hours=1, DEFAULT_CONFIG:log.retention.hours=168}",
+		"log.retention.ms":    "null sensitive=false synonyms={}",
+		"log.roll.hours":      "168 sensitive=false synonyms={DEFAULT_CONFIG:log.roll.hours=168}",
+		"my.custom.key":       "null sensitive=true synonyms={STATIC_BROKER_CONFIG:my.custom.key=null}",
+		"listener.name.plaintext.ssl.keystore.location": "/x sensitive=false synonyms={STATIC_BROKER_CONFIG:listener.name.plaintext.ssl.keystore.location=/x}",
+	} {
+		require.Equal(t, "  "+name+"="+want, got[name])
+	}
+	require.NoError(t, s.SetDynamic(ThisBroker, map[string]string{"log.retention.ms": "-5"}))
+	require.Equal(t, "  retention.ms=7 sensitive=false synonyms={DYNAMIC_TOPIC_CONFIG:retention.ms=7, DYNAMIC_BROKER_CONFIG:log.retention.ms=-5, "+
+		"STATIC_BROKER_CONFIG:log.retention.hours=1, DEFAULT_CONFIG:log.retention.hours=168}",
+		printed(s.DescribeTopic(map[string]string{"retention.ms": " 7 "}, nil))["retention.ms"])
+	require.Equal(t, int64(-1), s.Topic(nil).RetentionMs)
+}

@@ -69,7 +69,7 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 		"--set: Invalid value rar for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer",
 		"--set: Invalid value 0x for configuration log.retention.hours: Not a number of type INT",
 		"--set: Invalid value delete,shred for configuration log.cleanup.policy: String must be one of: compact, delete",
-		"KAFKA_COMPRESSION_GZIP_LEVEL: Invalid value 10 for configuration compression.gzip.level: Value must be no more than 9 (valid: between 1 and 9, or -1)",
+		"KAFKA_COMPRESSION_GZIP_LEVEL: Invalid value 10 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1 (valid: between 1 and 9, or -1)",
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -91,6 +91,8 @@ func TestRulesBetweenKeys(t *testing.T) {
 		"log.cleaner.max.compaction.lag.ms=5 log.cleaner.min.compaction.lag.ms=6": "log.cleaner.max.compaction.lag.ms",
 		"group.min.session.timeout.ms=1800001":                                    "group.max.session.timeout.ms",
 		"broker.id=3 node.id=4":                                                   "they are one",
+		"max.connections.per.ip=0":                                                "max.connections.per.ip.overrides",
+		"inter.broker.protocol.version=5":                                         "Version 5 is not a valid version",
 		"broker.id=-1":                                                            "must be at least 0",
 		"broker.id=1001 zookeeper.connect=a:1":                                    "reserved.broker.max.id",
 		"listeners=PLAINTEXT://:1,PLAINTEXT://:2":                                 "the name PLAINTEXT is there twice",

@@ -12,6 +12,7 @@ import (
 type Range struct {
 	text  string
 	check func(v *value) string // what is wrong, or ""
+	whole bool                  // what is wrong is so with a list as a whole
 }
 
 // String describes the range for people: "at least 1", "one of: compact,
@@ -40,7 +41,7 @@ func parseRange(s string) (Range, error) {
 	case s == "release":
 		return Range{text: "a release such as 3.9 or 3.9-IV0", check: checkRelease}, nil
 	case s == "replicas":
-		return Range{text: "* or partition:broker pairs", check: checkReplicas}, nil
+		return Range{text: "* or partition:broker pairs", check: checkReplicas, whole: true}, nil
 	case s == "host:limit":
 		return Range{text: "host:limit pairs", check: func(v *value) string {
 			if _, err := parseOverrides(v.text); err != nil {
@@ -87,26 +88,39 @@ func numbers(s string) (Range, error) {
 	if exempt {
 		text += ", or " + also
 	}
-	return Range{text: text, check: func(v *value) string {
+	outside := func(v *value) string {
 		switch {
-		case exempt && v.text == also:
-			return ""
+		case exempt && (v.float < from || v.float > to):
+			return "Value must be between " + low + " and " + high + " or equal to " + also
 		case v.float < from:
 			return "Value must be at least " + low
 		case v.float > to:
 			return "Value must be no more than " + high
 		}
 		return ""
+	}
+	return Range{text: text, check: func(v *value) string {
+		if exempt && v.text == also {
+			return ""
+		}
+		return outside(v)
 	}}, nil
 }
 
-// checkRelease takes 0.8.0 to 4.x, with or without an -IVn.
+// releases are the names of Kafka's releases that have a version of the
+// protocol between brokers.
+var releases = strings.Fields("0.8.0 0.8.1 0.8.2 0.9.0 0.10.0 0.10.1 0.10.2 0.11.0 1.0 1.1 " +
+	"2.0 2.1 2.2 2.3 2.4 2.5 2.6 2.7 2.8 3.0 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 3.9 4.0")
+
+// checkRelease takes a release, 3.9 or 3.9.1 or 3.9-IV0.
 func checkRelease(v *value) string {
-	release, _, _ := strings.Cut(v.text, "-IV")
-	for _, part := range strings.Split(release, ".") {
-		if _, err := strconv.ParseUint(part, 10, 8); err != nil {
-			return "Version `" + v.text + "` is not a valid version"
-		}
+	name, _, _ := strings.Cut(v.text, "-IV")
+	parts, count := strings.Split(name, "."), 2
+	if parts[0] == "0" {
+		count = 3
+	}
+	if !slices.Contains(releases, strings.Join(parts[:min(count, len(parts))], ".")) {
+		return "Version " + v.text + " is not a valid version"
 	}
 	return ""
 }

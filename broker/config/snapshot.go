@@ -41,7 +41,19 @@ func (s *Store) resolve(dynamic [2]map[string]string) (*snapshot, error) {
 	for i := range brokerKeys {
 		snap.follow(i, s)
 	}
+	snap.differences()
 	return snap, nil
+}
+
+// differences has the deprecated log.message.timestamp.difference.max.ms count
+// for those of the two keys that replaced it that are at their default.
+func (snap *snapshot) differences() {
+	both := snap.values[brokerByID["log.message.timestamp.difference.max.ms"]]
+	for _, name := range []string{"log.message.timestamp.before.max.ms", "log.message.timestamp.after.max.ms"} {
+		if v := &snap.values[brokerByID[name]]; v.num == math.MaxInt64 {
+			*v = both
+		}
+	}
 }
 
 // find returns the text that counts for a key, synonyms left aside.
@@ -94,6 +106,9 @@ func (s *Store) isSet(name string, dynamic [2]map[string]string) bool {
 // a synonym of. What would overflow becomes the largest number; negative
 // values, which mean "unlimited", become -1.
 func convert(v value, from, to string) value {
+	if to == "log.retention.ms" && v.num < 0 {
+		v.num, v.float, v.text = -1, -1, "-1"
+	}
 	a, b := unitOf(from), unitOf(to)
 	if a <= b || a == 0 || b == 0 {
 		return v
@@ -101,7 +116,7 @@ func convert(v value, from, to string) value {
 	factor := int64(a / b)
 	switch {
 	case v.num < 0:
-		v.num = -1
+		return v
 	case v.num > math.MaxInt64/factor:
 		v.num = math.MaxInt64
 	default:

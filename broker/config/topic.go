@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/leatmq/leat/log"
@@ -51,13 +52,12 @@ func (s *Store) Topic(own map[string]string) log.Config {
 // timestampLimits follows the deprecated message.timestamp.difference.max.ms
 // into each of the two limits that is left at its default.
 func timestampLimits(get func(string) value) (before, after int64) {
-	const none = 1<<63 - 1
 	before, after = get("message.timestamp.before.max.ms").num, get("message.timestamp.after.max.ms").num
 	both := get("message.timestamp.difference.max.ms").num
-	if before == none {
+	if before == math.MaxInt64 {
 		before = both
 	}
-	if after == none {
+	if after == math.MaxInt64 {
 		after = both
 	}
 	return before, after

@@ -29,7 +29,7 @@ func (k *Key) parse(text *string) (value, error) {
 		wrong = k.Valid.check(&v)
 	}
 	if wrong != "" {
-		return v, &ValueError{Key: k.Name, Value: *text, Reason: wrong, Valid: k.Valid.text, Secret: k.Type == Password}
+		return v, &ValueError{Key: k.Name, Value: *text, List: k.Valid.whole, Reason: wrong, Valid: k.Valid.text, Secret: k.Type == Password}
 	}
 	return v, nil
 }
