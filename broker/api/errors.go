@@ -121,6 +121,7 @@ var codes = []struct {
 
 	// Groups.
 	{shard.ErrNotLeader, kerr.NotCoordinator},
+	{shard.ErrLoading, kerr.CoordinatorLoadInProgress},
 	{shard.ErrUnavailable, kerr.CoordinatorNotAvailable},
 	{shard.ErrTooLarge, kerr.InvalidCommitOffsetSize},
 	{shard.ErrTimedOut, kerr.RequestTimedOut},

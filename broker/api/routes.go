@@ -39,6 +39,17 @@ func (a *API) served() []route {
 		// Topics, configurations and other administration.
 
 		// Consumer groups.
+		{kmsg.OffsetCommit, 0, 9, typed(a.offsetCommit)},
+		{kmsg.OffsetFetch, 0, 9, typed(a.offsetFetch)},
+		{kmsg.FindCoordinator, 0, 6, typed(a.findCoordinator)},
+		{kmsg.JoinGroup, 0, 9, typed(a.joinGroup)},
+		{kmsg.Heartbeat, 0, 4, typed(a.heartbeat)},
+		{kmsg.LeaveGroup, 0, 5, typed(a.leaveGroup)},
+		{kmsg.SyncGroup, 0, 5, typed(a.syncGroup)},
+		{kmsg.DescribeGroups, 0, 5, typed(a.describeGroups)},
+		{kmsg.ListGroups, 0, 5, typed(a.listGroups)},
+		{kmsg.DeleteGroups, 0, 2, typed(a.deleteGroups)},
+		{kmsg.OffsetDelete, 0, 0, typed(a.offsetDelete)},
 	}
 }
 
