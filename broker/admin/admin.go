@@ -86,9 +86,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	if err := s.http.Shutdown(drain); err != nil {
 		s.log.Debug("admin requests cut off", "cause", err)
-		err = s.http.Close()
-		<-done
-		return err
+		if err := s.http.Close(); err != nil {
+			return errors.Join(err, <-done)
+		}
 	}
 	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 		return err
