@@ -41,6 +41,7 @@ type Metrics struct {
 	topics sync.Map // name → *Topic
 
 	accepted, refused atomic.Uint64
+	closed            sync.Map // cause → *atomic.Uint64
 }
 
 // apiKeys bounds the request keys that are counted one by one; Kafka's end
@@ -57,6 +58,7 @@ type api struct {
 	byError   [codes]atomic.Uint64 // by code + 1; 0 (no error) is not counted
 	in, out   atomic.Uint64        // bytes
 	took      histogram
+	panics    atomic.Uint64
 }
 
 // New returns metrics with all counters at zero.
@@ -69,11 +71,14 @@ func New(o Options) *Metrics {
 	return m
 }
 
-// Call is one request that has been answered.
+// Call is one request that was handled.
 type Call struct {
 	Key, Version int16
-	In, Out      int           // bytes, frame length included; Out 0 where there was no answer
-	Took         time.Duration // from the last byte read to the answer being ready, waiting included
+	In           int // bytes, length field included
+	// Out and Took are as in Sent, for a caller that knows them already; zero
+	// leaves them to Sent.
+	Out  int
+	Took time.Duration
 }
 
 // Request counts a call. It neither locks nor allocates.
@@ -81,8 +86,29 @@ func (m *Metrics) Request(c Call) {
 	a := &m.apis[within(int(c.Key), apiKeys)]
 	a.byVersion[within(int(c.Version), versions)].Add(1)
 	a.in.Add(uint64(max(c.In, 0)))
-	a.out.Add(uint64(max(c.Out, 0)))
-	a.took.observe(c.Took)
+	if c.Took > 0 {
+		m.Sent(c.Key, c.Out, c.Took)
+	}
+}
+
+// Sent counts an answer of so many bytes, written so long after the last byte of
+// its request had come. It neither locks nor allocates.
+func (m *Metrics) Sent(key int16, bytes int, took time.Duration) {
+	a := &m.apis[within(int(key), apiKeys)]
+	a.out.Add(uint64(max(bytes, 0)))
+	a.took.observe(took)
+}
+
+// Panicked counts a handler's panic.
+func (m *Metrics) Panicked(key int16) { m.apis[within(int(key), apiKeys)].panics.Add(1) }
+
+// Closed counts the end of a connection by its cause, one of a few words.
+func (m *Metrics) Closed(cause string) {
+	n, ok := m.closed.Load(cause)
+	if !ok {
+		n, _ = m.closed.LoadOrStore(cause, new(atomic.Uint64))
+	}
+	n.(*atomic.Uint64).Add(1)
 }
 
 // Error counts an error code in an answer; 0 is not counted. It neither locks

@@ -37,7 +37,11 @@ func busy() *Metrics {
 		Waiting:     func() int { return 2 },
 	}})
 	m.Request(Call{Key: 0, Version: 9, In: 100, Out: 10, Took: 3 * time.Millisecond})
-	m.Request(Call{Key: 0, Version: 9, In: 100, Out: 10, Took: time.Minute})
+	m.Request(Call{Key: 0, Version: 9, In: 100})
+	m.Sent(0, 10, time.Minute)
+	m.Panicked(3)
+	m.Closed("idle")
+	m.Closed("idle")
 	m.Request(Call{Key: 18, Version: -1, In: 1})
 	m.Error(0, 3)
 	m.Error(0, 0)
@@ -88,6 +92,9 @@ func TestNumbers(t *testing.T) {
 		`leat_request_errors_total{api="Produce",error="UNKNOWN_TOPIC_OR_PARTITION"} 1`,
 		`leat_request_errors_total{api="Metadata",error="UNKNOWN_SERVER_ERROR"} 1`,
 		`leat_request_bytes_total{api="Produce"} 200`,
+		`leat_response_bytes_total{api="Produce"} 20`,
+		`leat_handler_panics_total{api="Metadata"} 1`,
+		`leat_connections_closed_total{cause="idle"} 2`,
 		`leat_request_duration_seconds_bucket{api="Produce",le="0.0025"} 0`,
 		`leat_request_duration_seconds_bucket{api="Produce",le="0.005"} 1`,
 		`leat_request_duration_seconds_bucket{api="Produce",le="+Inf"} 2`,
@@ -157,6 +164,7 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		m.Request(Call{Key: 1, Version: 13, In: 1, Out: 1, Took: time.Millisecond})
 		m.Error(1, 1)
+		m.Sent(1, 1, time.Millisecond)
 		topic := m.Topic("t")
 		topic.Produced(1, 1)
 		topic.Fetched(1)

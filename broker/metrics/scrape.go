@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -95,12 +96,22 @@ func (s *scrape) requests() {
 				s.emit("leat_request_errors_total", float64(n), name, errorName(int16(i-1)))
 			}
 		}
-		const histogram = "leat_request_duration_seconds"
-		if h, used := a.took.metric(descs[histogram], name); used && s.wanted[histogram] {
-			s.ch <- h
-			s.emit("leat_request_bytes_total", float64(a.in.Load()), name)
-			s.emit("leat_response_bytes_total", float64(a.out.Load()), name)
-		}
+		s.volume(a, name)
+	}
+}
+
+// volume sends the bytes, times and panics of one request key that was used.
+func (s *scrape) volume(a *api, name string) {
+	if n := a.panics.Load(); n > 0 {
+		s.emit("leat_handler_panics_total", float64(n), name)
+	}
+	if in := a.in.Load(); in > 0 {
+		s.emit("leat_request_bytes_total", float64(in), name)
+		s.emit("leat_response_bytes_total", float64(a.out.Load()), name)
+	}
+	const histogram = "leat_request_duration_seconds"
+	if h, used := a.took.metric(descs[histogram], name); used && s.wanted[histogram] {
+		s.ch <- h
 	}
 }
 
@@ -115,6 +126,10 @@ func errorName(code int16) string {
 func (s *scrape) connections() {
 	s.emit("leat_connections_accepted_total", float64(s.m.accepted.Load()))
 	s.emit("leat_connections_refused_total", float64(s.m.refused.Load()))
+	s.m.closed.Range(func(cause, n any) bool {
+		s.emit("leat_connections_closed_total", float64(n.(*atomic.Uint64).Load()), cause.(string))
+		return true
+	})
 	if f := s.m.options.Sources.Connections; f != nil {
 		for listener, n := range f() {
 			s.emit("leat_connections", float64(n), listener)
