@@ -140,8 +140,12 @@ func (r *Replica) lead(s State) error {
 		old.setReplicas(s)
 		return nil
 	}
-	r.retire(old)
+	if old != nil {
+		old.retire()
+		defer r.lost() // when there is a new leader to look at
+	}
 	if err := r.log.AssignEpoch(s.LeaderEpoch); err != nil {
+		r.leader.CompareAndSwap(old, nil)
 		return err
 	}
 	l := &Leader{replica: r, epoch: s.LeaderEpoch, begin: r.log.EndOffset()}
@@ -165,23 +169,20 @@ func (r *Replica) adopt(s State) error {
 	return ErrInconsistentID
 }
 
-// retire ends a leadership and wakes whoever waits on it; r.mu is held.
-func (r *Replica) retire(l *Leader) {
-	if l == nil {
-		return
+// resign ends the leadership, if there is one, and wakes whoever waits on it.
+func (r *Replica) resign() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.leader.Swap(nil); l != nil {
+		l.retire()
 	}
-	r.leader.CompareAndSwap(l, nil)
-	l.retire()
 	r.lost()
 }
 
 // remove makes the replica refuse everything: it is about to be deleted.
 func (r *Replica) remove() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.gone.Store(true)
-	r.retire(r.leader.Load())
-	r.lost()
+	r.resign()
 }
 
 // lost wakes whoever waits: the disk has failed.

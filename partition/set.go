@@ -194,8 +194,6 @@ func (s *Set) DirOffline(d *dir.Dir) {
 // waits is woken. It does not close the logs.
 func (s *Set) Close() {
 	for _, r := range s.All() {
-		r.mu.Lock()
-		r.retire(r.leader.Load())
-		r.mu.Unlock()
+		r.resign()
 	}
 }

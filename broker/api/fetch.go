@@ -123,8 +123,7 @@ func (a *API) fetchListed(c *fetchCall) {
 		p := &c.q.parts[i]
 		switch {
 		case p.err != nil:
-			c.addRow(p).refuse(p.err)
-			c.urgent = true
+			a.refuseRow(c, c.addRow(p), p.err)
 		case p.replica != nil:
 			a.readRow(c, c.addRow(p), p.replica, p.Asked)
 		}

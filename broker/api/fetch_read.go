@@ -57,7 +57,8 @@ func (a *API) findByID(id topic.ID, index int32) (*partition.Replica, error) {
 func (a *API) readRow(c *fetchCall, row *fetchRow, replica *partition.Replica, ask session.Asked) (more bool) {
 	leader, err := c.mayRead(replica, ask)
 	if err != nil {
-		a.refuseRow(c, row, replica, err)
+		a.refuseRow(c, row, err)
+		row.noAborted = true
 		return false
 	}
 	from := len(c.out.aborted)
@@ -75,7 +76,8 @@ func (a *API) readRow(c *fetchCall, row *fetchRow, replica *partition.Replica, a
 	}
 	if err != nil {
 		got.Slice.Release()
-		a.refuseRow(c, row, replica, err)
+		a.refuseRow(c, row, err)
+		row.noAborted = true
 		return false
 	}
 	c.out.aborted = got.Aborted
@@ -125,20 +127,21 @@ func (c *fetchCall) mayRead(replica *partition.Replica, ask session.Asked) (*par
 	return leader, nil
 }
 
-// refuseRow makes an error of the row of a partition that is here.
-func (a *API) refuseRow(c *fetchCall, row *fetchRow, replica *partition.Replica, err error) {
+// refuseRow makes the row an error, which is told at once, and adds who leads
+// the partition where it is not led here (KIP-951).
+func (a *API) refuseRow(c *fetchCall, row *fetchRow, err error) {
 	c.urgent = true
 	row.refuse(err)
-	row.noAborted = true
-	if row.code == kafkaStorage && c.q.version <= 5 {
+	switch {
+	case row.code == kafkaStorage && c.q.version <= 5:
 		row.code = kerr.NotLeaderForPartition.Code
+	case c.q.version >= 16 && (row.code == kerr.NotLeaderForPartition.Code || row.code == kerr.FencedLeaderEpoch.Code):
+		im := a.Image()
+		if t := im.TopicByID(row.id); t != nil {
+			row.hint = hintOf(im.Partition(t.Name, row.index))
+			c.out.nodes = addEndpoint(c.out.nodes, im, row.hint, c.listener)
+		}
 	}
-	if c.q.version < 16 || row.code != kerr.NotLeaderForPartition.Code && row.code != kerr.FencedLeaderEpoch.Code {
-		return
-	}
-	im, id := a.Image(), replica.ID()
-	row.hint = hintOf(im.Partition(id.Topic, id.Index))
-	c.out.nodes = addEndpoint(c.out.nodes, im, row.hint, c.listener)
 }
 
 // count takes the bytes of a row off what the answer may still have.

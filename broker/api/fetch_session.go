@@ -80,8 +80,7 @@ func (a *API) readPart(c *fetchCall, s *session.Session, p *session.Part, full b
 		row.topic = p.Name()
 	}
 	if err := a.linkPart(s, p); err != nil {
-		row.refuse(err)
-		c.urgent = true
+		a.refuseRow(c, row, err)
 		return true
 	}
 	more := a.readRow(c, row, p.Replica, p.Asked)
