@@ -74,9 +74,6 @@ func zstdPossible(src []byte) (int, error) {
 			src = src[h.SkippableSize:]
 			continue
 		}
-		if h.WindowSize > zstdWindow || h.DictionaryID != 0 {
-			return 0, fmt.Errorf("%w: zstd window too large, or a dictionary", ErrCorrupt)
-		}
 		possible, rest, err := zstdBlocks(src, &h)
 		if err != nil {
 			return 0, err

@@ -147,6 +147,20 @@ func TestDownconversionKeepsAppendTime(t *testing.T) {
 	}
 }
 
+// TestDownconversionForTheOldestLZ4 writes the header checksum that readers of magic 0 want.
+func TestDownconversionForTheOldestLZ4(t *testing.T) {
+	set := build(t, record.Spec{Codec: compress.LZ4}, some(5)...)
+	frame := []byte{0x04, 0x22, 0x4d, 0x18, 0x60, 0x40}
+	_, oldest, found := bytes.Cut(downconvert(t, set, record.Down{Magic: 0}), frame)
+	require.True(t, found)
+	_, newer, found := bytes.Cut(downconvert(t, set, record.Down{Magic: 1}), frame)
+	require.True(t, found)
+	_, kafka, found := bytes.Cut(goldenBatches(t, "legacy/magic0-lz4-0")[0], frame)
+	require.True(t, found)
+	require.Equal(t, kafka[0], oldest[0])
+	require.NotEqual(t, newer[0], oldest[0])
+}
+
 func TestDownconversionLeavesOut(t *testing.T) {
 	plain := build(t, record.Spec{BaseOffset: 10}, some(5)...)
 	packed := build(t, record.Spec{BaseOffset: 10, Codec: compress.Gzip}, some(5)...)
