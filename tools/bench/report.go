@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+)
+
+// bench takes all turns and reports.
+func bench(ctx context.Context, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp("", "leat-bench-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(o.dir)
+	}
+	var turns []turn
+	for _, s := range o.scenarios {
+		for round := range o.rounds {
+			for _, by := range o.subjects {
+				t, err := o.take(ctx, s, by, round)
+				if err != nil {
+					return err
+				}
+				turns = append(turns, t)
+				if !o.quiet {
+					fmt.Fprintln(os.Stderr, t)
+				}
+			}
+		}
+	}
+	report := summarise(turns, o.subjects[0].name)
+	if o.json != "" {
+		if err := writeJSON(o.json, report, turns); err != nil {
+			return err
+		}
+	}
+	if o.json != "-" {
+		return report.table(os.Stdout)
+	}
+	return nil
+}
+
+// String is one line about a turn.
+func (t turn) String() string {
+	if t.Bytes == 0 {
+		return fmt.Sprintf("%s %s: %d MB resident", t.Scenario, t.Subject, t.RSS/1e6)
+	}
+	return fmt.Sprintf("%s %s: %.2f CPU-s/GB, %.0f MB/s, client %.2f CPU-s/GB, peak %d MB",
+		t.Scenario, t.Subject, t.cpuPerGB(), t.rate(), t.clientPerGB(), t.PeakRSS/1e6)
+}
+
+// spread is a median with its range.
+type spread struct {
+	Median float64 `json:"median"`
+	Least  float64 `json:"least"`
+	Most   float64 `json:"most"`
+}
+
+func spreadOf(v []float64) spread {
+	if len(v) == 0 {
+		return spread{}
+	}
+	v = slices.Sorted(slices.Values(v))
+	median := v[len(v)/2]
+	if len(v)%2 == 0 {
+		median = (v[len(v)/2-1] + median) / 2
+	}
+	return spread{median, v[0], v[len(v)-1]}
+}
+
+func (s spread) String() string {
+	return fmt.Sprintf("%.2f [%.2f-%.2f]", s.Median, s.Least, s.Most)
+}
+
+// line sums up one subject in one scenario.
+type line struct {
+	Scenario string `json:"scenario"`
+	Subject  string `json:"subject"`
+	// CPU and Client are CPU seconds per GB of subject and generator.
+	CPU    spread `json:"cpu_seconds_per_gb"`
+	Client spread `json:"client_cpu_seconds_per_gb"`
+	// Rate is MB/s, Peak the most resident memory in MB.
+	Rate spread `json:"mb_per_second"`
+	Peak spread `json:"peak_rss_mb"`
+	// Ratio is CPU of this subject by that of the first, round by round; for
+	// idle connections, of memory.
+	Ratio spread `json:"ratio"`
+	// ClientBound: both together used nearly all processors, so MB/s says as
+	// much about the generator as about the subject.
+	ClientBound bool `json:"client_bound"`
+}
+
+// summary is all lines of a run.
+type summary struct {
+	Baseline string `json:"baseline"`
+	CPUs     int    `json:"cpus"`
+	Lines    []line `json:"lines"`
+}
+
+// summarise sums up turns, with ratios to the baseline.
+func summarise(turns []turn, baseline string) summary {
+	type key struct{ scenario, subject string }
+	groups := map[key][]turn{}
+	var order []key
+	for _, t := range turns {
+		k := key{t.Scenario, t.Subject}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], t)
+	}
+	s := summary{Baseline: baseline, CPUs: runtime.NumCPU()}
+	for _, k := range order {
+		l := sum(groups[k], groups[key{k.scenario, baseline}])
+		l.Scenario, l.Subject = k.scenario, k.subject
+		s.Lines = append(s.Lines, l)
+	}
+	return s
+}
+
+// sum sums up the turns of one subject, beside those of the baseline.
+func sum(turns, base []turn) (l line) {
+	collect := func(f func(turn) float64) spread {
+		var v []float64
+		for _, t := range turns {
+			v = append(v, f(t))
+		}
+		return spreadOf(v)
+	}
+	l.Peak = collect(func(t turn) float64 { return float64(t.PeakRSS) / 1e6 })
+	cost := func(t turn) float64 { return float64(t.RSS) }
+	if turns[0].Bytes > 0 {
+		cost = turn.cpuPerGB
+		l.CPU, l.Client, l.Rate = collect(cost), collect(turn.clientPerGB), collect(turn.rate)
+		used := collect(func(t turn) float64 { return (t.CPU + t.ClientCPU) / t.Seconds })
+		l.ClientBound = used.Median > 0.95*float64(runtime.NumCPU())
+	}
+	var ratios []float64
+	for i := range min(len(turns), len(base)) {
+		if c := cost(base[i]); c > 0 {
+			ratios = append(ratios, cost(turns[i])/c)
+		}
+	}
+	l.Ratio = spreadOf(ratios)
+	return l
+}
+
+// table writes the lines for people.
+func (s summary) table(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "scenario\tsubject\tCPU-s/GB\tx %s\tMB/s\tclient CPU-s/GB\tpeak MB\t\n", s.Baseline)
+	for _, l := range s.Lines {
+		note := ""
+		if l.ClientBound {
+			note = "client bound"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%v\t%v\t%.0f\t%.2f\t%.0f\t%s\n", l.Scenario, l.Subject,
+			l.CPU, l.Ratio, l.Rate.Median, l.Client.Median, l.Peak.Median, note)
+	}
+	return t.Flush()
+}
+
+// writeJSON writes everything to a file, or to standard output for "-".
+func writeJSON(path string, s summary, turns []turn) error {
+	b, err := json.MarshalIndent(struct {
+		Summary summary `json:"summary"`
+		Turns   []turn  `json:"turns"`
+	}{s, turns}, "", "  ")
+	if err != nil {
+		return err
+	}
+	b = append(b, '\n')
+	if path == "-" {
+		_, err = os.Stdout.Write(b)
+		return err
+	}
+	return os.WriteFile(path, b, 0o644)
+}
