@@ -57,8 +57,12 @@ type API struct {
 	sessions  *session.Cache
 	deadlines *wait.Deadlines
 
-	produceCalls sync.Pool // of *produceCall
-	fetchCalls   sync.Pool // of *fetchCall
+	produceCalls  sync.Pool // of *produceCall
+	fetchCalls    sync.Pool // of *fetchCall
+	metadataCalls sync.Pool // of *metadataCall
+
+	producerIDs  producerIDs
+	brokerConfig sync.Mutex // one change of a broker's configuration at a time
 }
 
 // New returns the APIs over what they work with.
@@ -80,6 +84,7 @@ func New(d Deps) *API {
 		Now:    d.Now,
 		Random: d.Random,
 	})
+	a.metadataCalls.New = newMetadataCall
 	for _, r := range a.served() {
 		a.routes[r.key] = r
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
+	"github.com/leatmq/leat/log/vfs/crashfs"
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/image"
@@ -42,6 +43,7 @@ type node struct {
 // options are what a test may want different.
 type options struct {
 	groupCommit bool
+	memory      bool // a disk in memory: faster for many partitions
 	settings    map[string]string
 }
 
@@ -58,7 +60,11 @@ func startWith(t testing.TB, o options) *node {
 	}
 	n.store, _, err = config.Load(config.Sources{Set: all})
 	require.NoError(t, err)
-	n.dirs, err = dir.Open([]string{t.TempDir()}, dir.Options{Logger: quiet, BrokerID: 1, MinFree: -1})
+	on := dir.Options{Logger: quiet, BrokerID: 1, MinFree: -1}
+	if o.memory {
+		on.FS = crashfs.New(crashfs.Options{})
+	}
+	n.dirs, err = dir.Open([]string{t.TempDir()}, on)
 	require.NoError(t, err)
 	n.set = partition.NewSet(partition.Options{Dirs: n.dirs, GroupCommit: o.groupCommit, Logger: quiet})
 	n.api = api.New(api.Deps{

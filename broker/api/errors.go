@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -104,6 +105,9 @@ var codes = []struct {
 	{plan.ErrRacks, kerr.UnknownServerError},
 	{plan.ErrDeletionDisabled, kerr.TopicDeletionDisabled},
 	{controller.ErrNotController, kerr.NotController},
+	{controller.ErrPending, kerr.RequestTimedOut},
+	{context.DeadlineExceeded, kerr.RequestTimedOut},
+	{context.Canceled, kerr.NotController}, // the broker stops: ask again, elsewhere or later
 	{topic.ErrInvalidName, kerr.InvalidTopicException},
 	{topic.ErrInvalidID, kerr.UnknownTopicID},
 
@@ -118,6 +122,13 @@ var codes = []struct {
 	{tree.ErrTooLarge, kerr.InvalidRequest},
 	{tree.ErrClosed, kerr.BrokerNotAvailable},
 	{tree.ErrExpired, kerr.BrokerNotAvailable},
+
+	// Credentials.
+	{errNoCredential, kerr.ResourceNotFound},
+	{errCredentialTwice, kerr.DuplicateResource},
+	{errBadCredential, kerr.UnacceptableCredential},
+	{errMechanism, kerr.UnsupportedSaslMechanism},
+	{errOperation, kerr.UnknownServerError},
 
 	// Groups.
 	{shard.ErrNotLeader, kerr.NotCoordinator},

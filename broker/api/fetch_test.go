@@ -15,6 +15,9 @@ import (
 	"github.com/leatmq/leat/partition"
 )
 
+// How long, and how often, a test looks for a condition.
+const tenSeconds, tick = 10 * time.Second, time.Millisecond
+
 // fill appends so many batches of one record to a partition.
 func (n *node) fill(name string, index int32, batches int) {
 	n.t.Helper()
@@ -353,7 +356,7 @@ func TestFetchWaitingIsToldOfWhatHappens(t *testing.T) {
 			require.Eventually(t, func() bool {
 				r, err := n.set.Get(checkpoint.Partition{Topic: "t"})
 				return err == nil && r.Watchers().Watched()
-			}, 10*time.Second, time.Millisecond)
+			}, tenSeconds, tick)
 			event.do(n)
 			require.Equal(t, event.code, fetched(receive[*kmsg.FetchResponse](c, q)).ErrorCode)
 		})
@@ -370,7 +373,7 @@ func TestFetchLeavesNothingBehind(t *testing.T) {
 	ask[*kmsg.FetchResponse](c, 4, q)
 	r, err := n.set.Get(checkpoint.Partition{Topic: "t"})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return !r.Watchers().Watched() }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !r.Watchers().Watched() }, tenSeconds, tick)
 }
 
 func TestFetchOfNothing(t *testing.T) {

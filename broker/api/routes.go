@@ -35,8 +35,36 @@ func (a *API) served() []route {
 
 		// The broker and the cluster.
 		{kmsg.ApiVersions, 0, 4, typed(a.apiVersions)},
+		{kmsg.Metadata, 0, 12, a.metadata},
+		{kmsg.DescribeCluster, 0, 1, typed(a.describeCluster)},
+		{kmsg.InitProducerID, 0, 5, typed(a.initProducerID)},
+		{kmsg.UpdateFeatures, 0, 1, typed(a.updateFeatures)},
+		{kmsg.SASLHandshake, 0, 1, typed(a.saslHandshake)},
+		{kmsg.SASLAuthenticate, 0, 2, typed(a.saslAuthenticate)},
 
 		// Topics, configurations and other administration.
+		{kmsg.CreateTopics, 0, 7, typed(a.createTopics)},
+		{kmsg.DeleteTopics, 0, 6, typed(a.deleteTopics)},
+		{kmsg.CreatePartitions, 0, 3, typed(a.createPartitions)},
+		{kmsg.DescribeTopicPartitions, 0, 0, typed(a.describeTopicPartitions)},
+		{kmsg.ElectLeaders, 0, 2, typed(a.electLeaders)},
+		{kmsg.AlterPartitionAssignments, 0, 0, typed(a.alterPartitionReassignments)},
+		{kmsg.ListPartitionReassignments, 0, 0, typed(a.listPartitionReassignments)},
+		{kmsg.DescribeConfigs, 0, 4, typed(a.describeConfigs)},
+		{kmsg.AlterConfigs, 0, 2, typed(a.alterConfigs)},
+		{kmsg.IncrementalAlterConfigs, 0, 1, typed(a.incrementalAlterConfigs)},
+		{kmsg.DescribeLogDirs, 0, 4, typed(a.describeLogDirs)},
+		{kmsg.DescribeACLs, 0, 3, typed(a.describeACLs)},
+		{kmsg.CreateACLs, 0, 3, typed(a.createACLs)},
+		{kmsg.DeleteACLs, 0, 3, typed(a.deleteACLs)},
+		{kmsg.DescribeClientQuotas, 0, 1, typed(a.describeClientQuotas)},
+		{kmsg.AlterClientQuotas, 0, 1, typed(a.alterClientQuotas)},
+		{kmsg.DescribeUserSCRAMCredentials, 0, 0, typed(a.describeUserSCRAMCredentials)},
+		{kmsg.AlterUserSCRAMCredentials, 0, 0, typed(a.alterUserSCRAMCredentials)},
+		{kmsg.CreateDelegationToken, 0, 3, typed(a.createDelegationToken)},
+		{kmsg.RenewDelegationToken, 0, 2, typed(a.renewDelegationToken)},
+		{kmsg.ExpireDelegationToken, 0, 2, typed(a.expireDelegationToken)},
+		{kmsg.DescribeDelegationToken, 0, 3, typed(a.describeDelegationToken)},
 
 		// Consumer groups.
 		{kmsg.OffsetCommit, 0, 9, typed(a.offsetCommit)},

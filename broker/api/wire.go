@@ -150,6 +150,14 @@ func (w *writer) int16(n int16) { w.buf = binary.BigEndian.AppendUint16(w.buf, u
 func (w *writer) int32(n int32) { w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(n)) }
 func (w *writer) int64(n int64) { w.buf = binary.BigEndian.AppendUint64(w.buf, uint64(n)) }
 
+func (w *writer) bool(yes bool) {
+	if yes {
+		w.int8(1)
+		return
+	}
+	w.int8(0)
+}
+
 func (w *writer) uuid(id topic.ID) { w.buf = append(w.buf, id[:]...) }
 
 func (w *writer) uvarint(n int) { w.buf = binary.AppendUvarint(w.buf, uint64(n)) }

@@ -153,3 +153,21 @@ func searchName(topics []*Topic, name string) (int, bool) {
 func searchID(topics []*Topic, id topic.ID) (int, bool) {
 	return slices.BinarySearchFunc(topics, id, func(t *Topic, id topic.ID) int { return t.ID.Compare(id) })
 }
+
+// Find is Topic for a name that is still in a request's buffer. It allocates
+// nothing.
+func (im *Image) Find(name []byte) *Topic {
+	low, high := 0, len(im.topics)
+	for low < high {
+		middle := (low + high) / 2
+		switch t := im.topics[middle]; {
+		case t.Name < string(name):
+			low = middle + 1
+		case t.Name == string(name):
+			return t
+		default:
+			high = middle
+		}
+	}
+	return nil
+}

@@ -110,7 +110,7 @@ func TestReassign(t *testing.T) {
 			require.Equal(t, c.after, *im.With(step.Changes).Partition("t", 0))
 		})
 	}
-	_, results := plan.Reassign(partitionOf(p), []plan.Reassignment{{Ref: plan.Ref{Topic: "nope"}}}, settings())
+	_, results := plan.Reassign(partitionOf(p), []plan.Reassignment{{Ref: plan.Ref{Topic: "nope"}, Replicas: []int32{0}}}, settings())
 	require.EqualError(t, results[0].Err, "The partition does not exist.")
 }
 

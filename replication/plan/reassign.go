@@ -23,16 +23,17 @@ func Reassign(im *image.Image, rs []Reassignment, s Settings) (Step, []ElectResu
 
 func (d *draft) reassign(r Reassignment) error {
 	t := d.topic(r.Topic)
-	if t == nil || r.Partition < 0 || int(r.Partition) >= len(t.Partitions) {
+	known := t != nil && r.Partition >= 0 && int(r.Partition) < len(t.Partitions)
+	switch {
+	case r.Replicas == nil && !(known && t.Partitions[r.Partition].Reassigning()):
+		return refuse(ErrNoReassignment, "No partition reassignment is in progress.")
+	case !known:
 		return refuse(ErrUnknownTopic, "The partition does not exist.")
 	}
 	p := &t.Partitions[r.Partition]
 	origin := without(p.Replicas, p.Adding)
 	target := r.Replicas
 	if target == nil {
-		if !p.Reassigning() {
-			return refuse(ErrNoReassignment, "No partition reassignment is in progress.")
-		}
 		target = origin
 	} else if err := d.checkTarget(p, target); err != nil {
 		return err

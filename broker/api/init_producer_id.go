@@ -1,0 +1,75 @@
+package api
+
+import (
+	"context"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatmq/leat/broker/server"
+)
+
+// initProducerID answers InitProducerId (22): an id for a producer that wants
+// its retries to be recognised. Each call gets an id that was never given
+// before; the epoch begins at 0. Kafka fails the first call after a start with
+// COORDINATOR_LOAD_IN_PROGRESS; here it waits the moment that the first block of
+// ids takes.
+//
+//	v2  flexible
+//	v3  the producer may name the id and epoch it has (KIP-360); without a
+//	    transactional id that makes no difference
+//
+// Transactional ids have no coordinator on this broker: UNSUPPORTED_VERSION,
+// which ends the producer's attempt at once with a clear message.
+func (a *API) initProducerID(ctx context.Context, _ *server.Request, q *kmsg.InitProducerIDRequest) (*kmsg.InitProducerIDResponse, error) {
+	out := kmsg.NewPtrInitProducerIDResponse()
+	out.ProducerID, out.ProducerEpoch = -1, -1
+	if q.TransactionalID != nil {
+		out.ErrorCode = a.refuseTransactional(q)
+		return out, nil
+	}
+	id, err := a.producerIDs.next(ctx, a.Controller.AllocateProducerIDs)
+	if err != nil {
+		out.ErrorCode = codeOf(err)
+		return out, nil
+	}
+	out.ProducerID, out.ProducerEpoch = id, 0
+	return out, nil
+}
+
+// refuseTransactional finds what Kafka would find wrong with a transactional
+// producer, before it is told that there are no transactions.
+func (a *API) refuseTransactional(q *kmsg.InitProducerIDRequest) int16 {
+	half := q.Version >= 3 && (q.ProducerID == -1) != (q.ProducerEpoch == -1)
+	switch {
+	case *q.TransactionalID == "", half:
+		return kerr.InvalidRequest.Code
+	case q.TransactionTimeoutMillis <= 0, int64(q.TransactionTimeoutMillis) > a.Config.Int64("transaction.max.timeout.ms"):
+		return kerr.InvalidTransactionTimeout.Code
+	}
+	return kerr.UnsupportedVersion.Code
+}
+
+// producerIDs gives out the ids of a block, and takes the next block when it is
+// used up. The ids of a block that a restart cuts off are never used.
+type producerIDs struct {
+	mu         sync.Mutex
+	first, end int64
+}
+
+// next returns an id that was never given before.
+func (p *producerIDs) next(ctx context.Context, allocate func(context.Context) (first, count int64, err error)) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.first == p.end {
+		first, count, err := allocate(ctx)
+		if err != nil {
+			return 0, err
+		}
+		p.first, p.end = first, first+count
+	}
+	id := p.first
+	p.first++
+	return id, nil
+}
