@@ -38,7 +38,7 @@ func (l *Log) settle() error {
 			return err
 		}
 	}
-	if err := l.active().SyncAll(); err != nil {
+	if err := l.active().SyncIndexes(); err != nil { // the data is on disk already
 		return l.fail("close", err)
 	}
 	return l.fail("close", l.syncNames())

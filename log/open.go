@@ -88,7 +88,7 @@ func (l *Log) load() error {
 	for _, s := range *l.segments.Load() {
 		s.Evict()
 	}
-	return l.writeDirtyEpochs()
+	return nil
 }
 
 // loadSegments makes the list of segments, and a first one when there is none.
@@ -128,7 +128,9 @@ func (l *Log) settleOffsets() error {
 			"end", end, "start", l.StartOffset())
 		return l.restart(l.StartOffset())
 	}
-	l.cutEpochs(end)
+	// An epoch that begins just at the end has no records yet, and is kept: its
+	// leader may be about to write them.
+	l.cutEpochs(end + 1)
 	l.state.Lock()
 	defer l.state.Unlock()
 	if l.epochs.TruncateFromStart(l.StartOffset()) {

@@ -100,6 +100,12 @@ func (l *Log) loadProducers(at int64) error {
 			_, _, err := follow(l.producers, b, it)
 			return err
 		})
+		if errors.Is(err, record.ErrCorrupt) {
+			// What was durable is damaged. The rest of the log is still of use, so
+			// it is served; what the producers here did is forgotten.
+			l.logger().Error("a segment is damaged: its producers are not known", "base", s.Base(), "error", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}

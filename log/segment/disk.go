@@ -21,6 +21,11 @@ func (s *Segment) SyncAll() error {
 	if err := s.SyncData(); err != nil {
 		return err
 	}
+	return s.SyncIndexes()
+}
+
+// SyncIndexes writes to the index files what they lack and makes them durable.
+func (s *Segment) SyncIndexes() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.saveLocked(true)

@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"log/slog"
 	"sync"
 	"sync/atomic"
 )
@@ -117,12 +116,6 @@ func (c *FileCache) dropLocked(s *Segment) {
 	c.ring[last] = nil
 	c.ring = c.ring[:last]
 	delete(c.at, s)
-}
-
-// closeFailed reports a file that could not be closed. What was written to it has
-// been synced by then, or is recovered after a crash, so that nobody can do more.
-func (c *FileCache) closeFailed(err error) {
-	slog.Default().Warn("closing a log file failed", "error", err)
 }
 
 func evict(list []*Segment) {

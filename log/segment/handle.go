@@ -17,17 +17,17 @@ type handle struct {
 	file  vfs.File
 	fd    uintptr // for sendfile; valid if hasFD
 	hasFD bool
-	cache *FileCache
+	home  *Home
 	refs  atomic.Int32 // the file is closed when it falls to 0, and stays closed
 }
 
-func newHandle(f vfs.File, cache *FileCache, users int32) *handle {
-	h := &handle{file: f, cache: cache}
+func newHandle(f vfs.File, home *Home, users int32) *handle {
+	h := &handle{file: f, home: home}
 	if d, ok := f.(interface{ Fd() uintptr }); ok {
 		h.fd, h.hasFD = d.Fd(), true
 	}
 	h.refs.Store(users)
-	cache.open.Add(1)
+	home.files.open.Add(1)
 	return h
 }
 
@@ -44,14 +44,16 @@ func (h *handle) retain() bool {
 	}
 }
 
-// release takes a user away; the last one closes the file.
+// release takes a user away; the last one closes the file. When that fails, what was
+// written has been synced by then, or is recovered after a crash: all that is left to
+// do is to say so.
 func (h *handle) release() {
 	if h.refs.Add(-1) > 0 {
 		return
 	}
-	h.cache.open.Add(-1)
+	h.home.files.open.Add(-1)
 	if err := h.file.Close(); err != nil {
-		h.cache.closeFailed(err)
+		h.home.logger.Warn("closing a log file failed", "dir", h.home.Dir(), "error", err)
 	}
 }
 
@@ -93,7 +95,7 @@ func (s *Segment) openFile(flag int) (*handle, error) {
 			}
 			return nil, err
 		}
-		h := newHandle(f, s.home.files, 2)
+		h := newHandle(f, s.home, 2)
 		if s.handle.CompareAndSwap(nil, h) {
 			if s.retired.Load() { // Close may have come between
 				s.letGo()
