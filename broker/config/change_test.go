@@ -103,6 +103,7 @@ func TestBrokerOps(t *testing.T) {
 	} {
 		_, err := s.AlterBroker(c.scope, []Op{c.op})
 		require.ErrorContains(t, err, c.text)
+		require.ErrorIs(t, err, ErrInvalidRequest)
 	}
 	for _, o := range []Op{op("message.max.bytes", Set, "5"), op("no.such", Set, "5"), op("num.io.threads", Set, "16"),
 		op("listener.name.x.ssl.keystore.location", Set, "/x"), op("leader.replication.throttled.rate", Set, "9"),

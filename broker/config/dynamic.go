@@ -89,13 +89,14 @@ func (s *Store) validateDynamic(scope Scope, next, touched map[string]string) er
 	return s.tryDynamic(scope, next, touched)
 }
 
-// tryDynamic resolves the configuration as it would be and checks it.
+// tryDynamic resolves the configuration as it would be and checks it. What a
+// broker cannot take is the request's fault, as with Kafka.
 func (s *Store) tryDynamic(scope Scope, next, touched map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(touched)) {
 		if k, ok := Lookup(baseName(name)); ok {
 			text := touched[name]
 			if _, err := k.parse(&text); err != nil {
-				return err
+				return refuse(ErrInvalidRequest, "%v", err)
 			}
 		}
 	}
@@ -105,10 +106,10 @@ func (s *Store) tryDynamic(scope Scope, next, touched map[string]string) error {
 	dynamic[scope] = next
 	snap, err := s.resolve(dynamic)
 	if err != nil {
-		return err
+		return refuse(ErrInvalidRequest, "%v", err)
 	}
 	if errs := s.between(snap); len(errs) > 0 {
-		return errs[0]
+		return refuse(ErrInvalidRequest, "%v", errs[0])
 	}
 	return s.checkThreads(snap)
 }

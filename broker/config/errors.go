@@ -11,7 +11,7 @@ var (
 	// ErrUnknownKey: a topic has no such key. INVALID_CONFIG.
 	ErrUnknownKey = errors.New("unknown configuration key")
 	// ErrInvalidValue: the key's type or range, or a rule between keys, forbids
-	// the value. INVALID_CONFIG for a topic, INVALID_REQUEST for a broker.
+	// the value. INVALID_CONFIG.
 	ErrInvalidValue = errors.New("invalid configuration value")
 	// ErrNotList: append or subtract on a key that is no list. INVALID_CONFIG.
 	ErrNotList = errors.New("not a list")
