@@ -89,8 +89,7 @@ func (s *Set) cleanOne(ctx context.Context, failed map[*held]bool) bool {
 	}
 	failed[h] = true
 	s.o.Logger.Error("log cannot be compacted and grows until restart", "log", h.log.Dir(), "error", err)
-	var disk *log.IOError
-	if errors.As(err, &disk) {
+	if ofDisk(err) {
 		h.dir.failed(err)
 	}
 	return true

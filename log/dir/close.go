@@ -29,24 +29,32 @@ func (s *Set) Close(ctx context.Context) error {
 // close closes the logs and, if that went well with all of them, says so with
 // the mark.
 func (d *Dir) close(ctx context.Context) error {
-	if err := d.closeLogs(ctx); err != nil {
+	offline := d.Err() != nil // then it was said when it happened
+	err := d.closeLogs(ctx)
+	d.removeNow(ctx)
+	if err == nil {
+		err = d.markClean()
+	}
+	if err != nil && !offline {
 		return fmt.Errorf("%s is not shut down cleanly: %w", d.path, err)
 	}
-	d.removeNow(ctx)
-	if d.Err() != nil {
-		return nil // it was said when it happened
+	return nil
+}
+
+// markClean writes the checkpoints and then the mark, if all logs were opened
+// and closed.
+func (d *Dir) markClean() error {
+	if err := d.checkpoint(); err != nil {
+		return err
 	}
 	d.set.mu.RLock()
 	broken := len(d.broken)
 	d.set.mu.RUnlock()
-	if err := d.checkpoint(); err != nil || broken > 0 {
-		return err
+	if broken > 0 {
+		return nil
 	}
 	path := filepath.Join(d.path, checkpoint.CleanShutdownFile)
-	if err := checkpoint.WriteClean(d.set.o.FS, path, checkpoint.NoBrokerEpoch); err != nil {
-		return fmt.Errorf("%s is not shut down cleanly: %w", d.path, err)
-	}
-	return nil
+	return checkpoint.WriteClean(d.set.o.FS, path, checkpoint.NoBrokerEpoch)
 }
 
 // closeLogs closes the logs, some at a time, until ctx ends.
@@ -58,11 +66,7 @@ func (d *Dir) closeLogs(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			err := h.log.Close()
-			if d.Err() != nil {
-				return nil // the disk failed, now or before
-			}
-			return err
+			return h.log.Close()
 		})
 	}
 	return all.Wait()

@@ -18,8 +18,8 @@ import (
 	"github.com/leatmq/leat/log/vfs/crashfs"
 )
 
-// errBroken is what a dying disk says.
-var errBroken = syscall.EIO
+// errBroken is what a dying disk says, errFull a full one.
+var errBroken, errFull = syscall.EIO, syscall.ENOSPC
 
 func link(t *testing.T, target, name string) {
 	t.Helper()
@@ -217,5 +217,32 @@ func TestFullDiskAtShutdown(t *testing.T) {
 	require.False(t, exists(w.disk, "/data/.kafka_cleanshutdown"))
 	w.disk.SetCapacity(0)
 	w.disk.Kill()
+	require.Len(t, reopenedValues(t, w, 0), 10)
+}
+
+// TestFullDiskAtStart: a log that must be repaired and cannot is put aside, the
+// others serve, and the next start with room repairs it.
+func TestFullDiskAtStart(t *testing.T) {
+	w := newWorld(t, 1)
+	s := w.open()
+	for i := range int32(2) {
+		fill(t, create(t, s, part("t", i)), "v", 10)
+	}
+	w.disk.Kill()
+	w.disk.SetRule(func(op crashfs.Op) error {
+		if strings.HasPrefix(op.Name, "/data/t-0/") && (op.Kind == crashfs.Write || op.Kind == crashfs.Create) {
+			return errFull
+		}
+		return nil
+	})
+	s = w.open()
+	require.NoError(t, s.Dirs()[0].Err())
+	_, ok := s.Get(part("t", 0))
+	require.False(t, ok)
+	l, ok := s.Get(part("t", 1))
+	require.True(t, ok)
+	require.Len(t, values(t, l), 10)
+	w.close(s)
+	require.False(t, exists(w.disk, "/data/.kafka_cleanshutdown"))
 	require.Len(t, reopenedValues(t, w, 0), 10)
 }

@@ -5,10 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -105,7 +106,7 @@ func part(topic string, index int32) checkpoint.Partition {
 	return checkpoint.Partition{Topic: topic, Index: index}
 }
 
-func create(t *testing.T, s *dir.Set, p checkpoint.Partition) *log.Log {
+func create(t testing.TB, s *dir.Set, p checkpoint.Partition) *log.Log {
 	t.Helper()
 	l, err := s.Create(p, dir.NewLog{TopicID: [16]byte{1, 2, 3}, Config: log.DefaultConfig()})
 	require.NoError(t, err)
@@ -183,5 +184,13 @@ func logs(s *dir.Set) int {
 	return n
 }
 
-// later is when waiting for a condition has failed.
-const later = 10 * time.Second
+// linkDir makes a directory with the files of another.
+func linkDir(tb testing.TB, from, to string) {
+	tb.Helper()
+	require.NoError(tb, os.Mkdir(to, 0o755))
+	list, err := os.ReadDir(from)
+	require.NoError(tb, err)
+	for _, e := range list {
+		require.NoError(tb, os.Link(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())))
+	}
+}

@@ -2,16 +2,18 @@ package dir
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/vfs"
 )
 
 // found is a directory that bears a partition's name.
@@ -121,7 +123,7 @@ func (d *Dir) deleteDelay(p checkpoint.Partition) time.Duration {
 }
 
 // loadOne opens a log. An error is the disk's; a log that cannot be opened for
-// another reason is broken and left alone.
+// another reason, or not repaired for want of space, is broken and left alone.
 func (d *Dir) loadOne(f found) error {
 	mine, err := d.looksLikeLog(f.path)
 	if err != nil {
@@ -129,7 +131,6 @@ func (d *Dir) loadOne(f found) error {
 	}
 	if !mine {
 		d.leave(filepath.Base(f.path), "it has files, but none of a log")
-		d.addBroken(f.partition, fmt.Errorf("%s holds other files", f.path))
 		return nil
 	}
 	o := d.logOptions(d.set.o.Config(f.partition))
@@ -137,11 +138,11 @@ func (d *Dir) loadOne(f found) error {
 	o.RecoveryPoint = d.stored(checkpoint.RecoveryPointFile, f.partition)
 	o.StartOffset = d.stored(checkpoint.LogStartFile, f.partition)
 	l, err := log.Open(f.path, o)
-	var disk *log.IOError
 	switch {
-	case errors.As(err, &disk):
+	case err == nil:
+	case ofDisk(err) && !vfs.IsNoSpace(err):
 		return err
-	case err != nil:
+	default:
 		d.set.o.Logger.Error("log cannot be opened and is left alone", "dir", d.path, "log", f.path, "error", err)
 		d.addBroken(f.partition, err)
 		return nil
@@ -151,21 +152,18 @@ func (d *Dir) loadOne(f found) error {
 }
 
 // looksLikeLog tells a log's directory from another that happens to have such a
-// name. An empty one is a log whose creation was cut short.
+// name. A crash may have left any of a log's files, or none.
 func (d *Dir) looksLikeLog(path string) (bool, error) {
 	list, err := d.set.o.FS.ReadDir(path)
 	if err != nil || len(list) == 0 {
 		return err == nil, err
 	}
-	for _, e := range list {
-		switch name := e.Name(); {
-		case name == checkpoint.PartitionMetaFile, name == checkpoint.LeaderEpochFile,
-			filepath.Ext(name) == ".log", name == checkpoint.PartitionMetaFile+".tmp":
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(list, func(e fs.DirEntry) bool { return logFile.MatchString(e.Name()) }), nil
 }
+
+// logFile matches the names of files in a log's directory: those of segments,
+// which begin with an offset, and two more, also while they are replaced.
+var logFile = regexp.MustCompile(`^(\d{20}\.|(` + checkpoint.PartitionMetaFile + `|` + checkpoint.LeaderEpochFile + `)(\.tmp)?$)`)
 
 func (d *Dir) addBroken(p checkpoint.Partition, err error) {
 	d.set.mu.Lock()

@@ -3,6 +3,8 @@ package dir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/vfs"
@@ -43,6 +45,11 @@ func (d *Dir) failed(err error) {
 		d.full("the disk is full: " + err.Error())
 		return
 	}
+	d.goOffline(err)
+}
+
+// goOffline refuses everything until restart.
+func (d *Dir) goOffline(err error) {
 	off := &refusal{err: fmt.Errorf("%w: %s: %w", ErrOffline, d.path, err), offline: true}
 	for {
 		old := d.refusal.Load()
@@ -58,13 +65,20 @@ func (d *Dir) failed(err error) {
 	d.set.wentOffline()
 }
 
+// ofDisk tells errors of the disk from those about what is on it.
+func ofDisk(err error) bool {
+	var io *log.IOError
+	var path *fs.PathError
+	var link *os.LinkError
+	return errors.As(err, &io) || errors.As(err, &path) || errors.As(err, &link)
+}
+
 // logFailed is told every error of a log's method. What is not the disk's
 // concerns that log alone.
 func (d *Dir) logFailed(l *log.Log, err error) {
-	var disk *log.IOError
 	switch {
 	case err == nil, errors.Is(err, log.ErrClosed):
-	case errors.As(err, &disk), errors.Is(err, log.ErrNoSpace):
+	case ofDisk(err), errors.Is(err, log.ErrNoSpace):
 		d.failed(err)
 	default:
 		d.set.o.Logger.Error("background work on a log failed", "log", l.Dir(), "error", err)

@@ -3,6 +3,7 @@ package dir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"sync"
 
@@ -30,6 +31,7 @@ func Open(paths []string, o Options) (*Set, error) {
 	}
 	err := s.claim()
 	if err == nil {
+		s.parallel(func(_ int, d *Dir) error { return d.own(s.id) })
 		s.load()
 		err = s.anyOnline()
 	}
@@ -64,7 +66,7 @@ func (s *Set) addDirs(paths []string) error {
 // is touched. An error is a reason not to start at all.
 func (s *Set) claim() error {
 	for _, d := range s.dirs {
-		err := d.set.o.FS.MkdirAll(d.path, 0o755)
+		err := makeDir(s.o.FS, d.path)
 		if err == nil {
 			d.lock, err = d.set.o.FS.Lock(filepath.Join(d.path, checkpoint.LockFile))
 		}
@@ -77,14 +79,37 @@ func (s *Set) claim() error {
 		if errors.Is(err, ErrOwner) || errors.Is(err, checkpoint.ErrCorrupt) {
 			return err
 		}
-		d.failed(err)
+		if err != nil {
+			d.goOffline(err)
+		}
 	}
 	if err := s.anyOnline(); err != nil {
 		return err
 	}
 	s.id.complete(s.o.NewID)
-	for _, d := range s.online() {
-		d.failed(d.own(s.id))
+	return nil
+}
+
+// makeDir creates a directory with its missing parents, durably.
+func makeDir(fsys vfs.FS, path string) error {
+	var missing []string
+	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
+		_, err := fsys.Stat(p)
+		if err == nil || p == filepath.Dir(p) {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		missing = append(missing, p)
+	}
+	if err := fsys.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	for _, p := range missing {
+		if err := fsys.SyncDir(filepath.Dir(p)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -110,7 +135,11 @@ func (s *Set) parallel(do func(i int, d *Dir) error) {
 	var all sync.WaitGroup
 	for i, d := range s.dirs {
 		if d.Err() == nil {
-			all.Go(func() { d.failed(do(i, d)) })
+			all.Go(func() {
+				if err := do(i, d); err != nil {
+					d.goOffline(err)
+				}
+			})
 		}
 	}
 	all.Wait()
