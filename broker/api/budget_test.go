@@ -16,8 +16,8 @@ import (
 // Allocations of one request, measured exactly. They are what keeps the garbage
 // collector away from the path of the bytes.
 const (
-	produceAllocs = 2 // of a request, whatever it holds
-	fetchAllocs   = 4 // of a request that finds data
+	produceAllocs = 1 // of a request, whatever it holds
+	fetchAllocs   = 1 // of a request that finds data
 	idleAllocs    = 0 // of an incremental fetch that finds nothing
 )
 

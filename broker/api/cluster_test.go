@@ -45,6 +45,7 @@ type options struct {
 	groupCommit bool
 	memory      bool // a disk in memory: faster for many partitions
 	settings    map[string]string
+	now         func() time.Time
 }
 
 func start(t testing.TB) *node { return startWith(t, options{}) }
@@ -60,7 +61,7 @@ func startWith(t testing.TB, o options) *node {
 	}
 	n.store, _, err = config.Load(config.Sources{Set: all})
 	require.NoError(t, err)
-	on := dir.Options{Logger: quiet, BrokerID: 1, MinFree: -1}
+	on := dir.Options{Logger: quiet, BrokerID: 1, MinFree: -1, Now: o.now}
 	if o.memory {
 		on.FS = crashfs.New(crashfs.Options{})
 	}
@@ -68,10 +69,10 @@ func startWith(t testing.TB, o options) *node {
 	require.NoError(t, err)
 	n.set = partition.NewSet(partition.Options{Dirs: n.dirs, GroupCommit: o.groupCommit, Logger: quiet})
 	n.api = api.New(api.Deps{
-		BrokerID: 1, Partitions: n.set, Dirs: n.dirs, Image: n.Image, Config: n.store, Logger: quiet,
+		BrokerID: 1, Partitions: n.set, Dirs: n.dirs, Image: n.Image, Config: n.store, Logger: quiet, Now: o.now,
 	})
 	s, err := server.New(server.Config{
-		Listeners: []server.Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, Logger: quiet,
+		Listeners: []server.Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, Logger: quiet, Now: o.now,
 	}, n.api)
 	require.NoError(t, err)
 	n.addr = s.Addr().String()

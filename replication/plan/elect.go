@@ -26,11 +26,14 @@ func ElectLeaders(im *image.Image, how Election, refs []Ref, s Settings) (Step, 
 	return d.finish(), results
 }
 
+// everyPartition lists the partitions that have ever had a leader.
 func everyPartition(im *image.Image) []Ref {
 	var refs []Ref
 	for _, t := range im.Topics() {
 		for p := range t.Partitions {
-			refs = append(refs, Ref{Topic: t.Name, Partition: int32(p)})
+			if t.Partitions[p].PartitionEpoch >= 0 {
+				refs = append(refs, Ref{Topic: t.Name, Partition: int32(p)})
+			}
 		}
 	}
 	return refs
