@@ -5,7 +5,6 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
-	"math"
 
 	"github.com/leatmq/leat/log/compress"
 )
@@ -64,7 +63,7 @@ func (d Down) convert(dst []byte, b Batch, s *Scratch) ([]byte, error) {
 		return dst, err
 	}
 	if b.Codec() != compress.None {
-		return d.convertCompressed(dst, b, s)
+		return s.appendWrapper(dst, b, d.Magic, func(int) bool { return true })
 	}
 	m := message{magic: d.Magic, attributes: b.Attributes() & AppendTime}
 	for s.it.Next() {
@@ -73,44 +72,6 @@ func (d Down) convert(dst []byte, b Batch, s *Scratch) ([]byte, error) {
 		}
 	}
 	return dst, s.it.Err()
-}
-
-// convertCompressed writes the inner set, with absolute offsets for magic 0 and such that
-// count from the first record for magic 1, and then its wrapper at the last offset.
-func (d Down) convertCompressed(dst []byte, b Batch, s *Scratch) ([]byte, error) {
-	inner := message{magic: d.Magic, attributes: b.Attributes() & AppendTime}
-	wrapper := Record{Offset: -1, Timestamp: math.MinInt64}
-	var base int64
-	s.out = s.out[:0]
-	for s.it.Next() {
-		r := s.it.Record()
-		if d.Magic > 0 && len(s.out) == 0 {
-			base = r.Offset
-		}
-		s.out = inner.append(s.out, r, r.Offset-base)
-		wrapper.Offset = r.Offset
-		wrapper.Timestamp = max(wrapper.Timestamp, r.Timestamp)
-	}
-	if err := s.it.Err(); err != nil || len(s.out) == 0 {
-		return dst, err
-	}
-	var err error
-	if wrapper.Value, err = d.deflate(s, b.Codec()); err != nil {
-		return dst, err
-	}
-	outer := message{magic: d.Magic, attributes: inner.attributes | Attributes(b.Codec())}
-	return outer.append(dst, &wrapper, wrapper.Offset), nil
-}
-
-// deflate compresses the inner set, which lies in the scratch, into the iterator's buffer.
-func (d Down) deflate(s *Scratch, c compress.Codec) ([]byte, error) {
-	var err error
-	if d.Magic == 0 && c == compress.LZ4 {
-		s.b.records = compress.DeflateLegacyLZ4(s.b.records[:0], s.out, compress.DefaultLevel)
-	} else {
-		s.b.records, err = compress.Deflate(s.b.records[:0], c, s.out, compress.DefaultLevel)
-	}
-	return s.b.records, err
 }
 
 // message is what old messages of one set have in common.

@@ -20,7 +20,8 @@ type Iterator struct {
 	MaxInflated int
 
 	batch    Batch
-	data     []byte // what is still to be read
+	payload  []byte // the records, inflated; nil for an old message that is no wrapper
+	data     []byte // what of payload is still to be read
 	left     int32  // records still to be read, of a batch
 	old      legacyState
 	rec      Record
@@ -34,19 +35,28 @@ type Iterator struct {
 // yields nothing. What was yielded before becomes invalid.
 func (it *Iterator) Reset(b Batch) error {
 	it.batch, it.err, it.rec = b, nil, Record{}
-	it.left, it.data = 0, nil
+	it.left, it.data, it.payload = 0, nil, nil
 	if b.Legacy() {
 		it.err = it.resetLegacy()
 		return it.err
 	}
-	data := b.payload()
-	if b.Codec() != compress.None && (len(data) > 0 || b.Count() != 0) {
-		if data, it.err = it.inflate(data, b.Codec()); it.err != nil {
+	it.payload = b.payload()
+	if b.Codec() != compress.None && (len(it.payload) > 0 || b.Count() != 0) {
+		if it.payload, it.err = it.inflate(it.payload, b.Codec()); it.err != nil {
 			return it.err
 		}
 	}
-	it.data, it.left = data, b.Count()
+	it.rewind()
 	return nil
+}
+
+// rewind goes back to the first record of an entry that was read to its end.
+func (it *Iterator) rewind() {
+	it.data, it.left = it.payload, 0
+	it.old.done = false
+	if !it.batch.Legacy() {
+		it.left = it.batch.Count()
+	}
 }
 
 // Next moves to the next record, and tells whether there is one.

@@ -78,9 +78,10 @@ func (it *Iterator) resetLegacy() error {
 	if value == nil {
 		return invalid("compressed message has no value")
 	}
-	if it.data, err = it.inflate(value, it.batch.Codec()); err != nil {
+	if it.payload, err = it.inflate(value, it.batch.Codec()); err != nil {
 		return err
 	}
+	it.data = it.payload
 	it.old.inner = true
 	last, err := it.lastInner()
 	if err != nil {

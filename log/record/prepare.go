@@ -42,13 +42,14 @@ type Prepared struct {
 	Rebuilt            bool
 }
 
-// Scratch is the memory that Prepare works in, for one call at a time. What Prepare returned
-// may lie in it until the next call. The zero Scratch is ready.
+// Scratch is the memory that Prepare, Downconvert and Filter work in, for one call at a time.
+// What Prepare returned may lie in it until the next call. The zero Scratch is ready.
 type Scratch struct {
 	rules Rules // of the call under way
 	it    Iterator
 	b     Builder
 	out   []byte
+	keep  []bool // of Filter: which records stay
 }
 
 // scratchKeep is how much of a buffer a Scratch keeps from one call to the next.
