@@ -89,8 +89,9 @@ type line struct {
 	// CPU and Client are CPU seconds per GB of subject and generator.
 	CPU    spread `json:"cpu_seconds_per_gb"`
 	Client spread `json:"client_cpu_seconds_per_gb"`
-	// Rate is MB/s, Peak the most resident memory in MB.
+	// Rate is MB/s; RSS and Peak are resident memory at the end and at most, MB.
 	Rate spread `json:"mb_per_second"`
+	RSS  spread `json:"rss_mb"`
 	Peak spread `json:"peak_rss_mb"`
 	// Ratio is CPU of this subject by that of the first, round by round; for
 	// idle connections, of memory.
@@ -137,6 +138,7 @@ func sum(turns, base []turn) (l line) {
 		}
 		return spreadOf(v)
 	}
+	l.RSS = collect(func(t turn) float64 { return float64(t.RSS) / 1e6 })
 	l.Peak = collect(func(t turn) float64 { return float64(t.PeakRSS) / 1e6 })
 	cost := func(t turn) float64 { return float64(t.RSS) }
 	if turns[0].Bytes > 0 {
@@ -158,14 +160,17 @@ func sum(turns, base []turn) (l line) {
 // table writes the lines for people.
 func (s summary) table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "scenario\tsubject\tCPU-s/GB\tx %s\tMB/s\tclient CPU-s/GB\tpeak MB\t\n", s.Baseline)
+	fmt.Fprintf(t, "scenario\tsubject\tCPU-s/GB\tx %s\tMB/s\tclient CPU-s/GB\tRSS MB\tpeak\t\n", s.Baseline)
 	for _, l := range s.Lines {
-		note := ""
+		cpu, rate, client, note := l.CPU.String(), fmt.Sprintf("%.0f", l.Rate.Median), fmt.Sprintf("%.2f", l.Client.Median), ""
+		if l.Rate.Most == 0 {
+			cpu, rate, client, note = "-", "-", "-", "ratio of RSS"
+		}
 		if l.ClientBound {
 			note = "client bound"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%v\t%v\t%.0f\t%.2f\t%.0f\t%s\n", l.Scenario, l.Subject,
-			l.CPU, l.Ratio, l.Rate.Median, l.Client.Median, l.Peak.Median, note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%v\t%s\t%s\t%.0f\t%.0f\t%s\n", l.Scenario, l.Subject,
+			cpu, l.Ratio, rate, client, l.RSS.Median, l.Peak.Median, note)
 	}
 	return t.Flush()
 }

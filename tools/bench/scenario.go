@@ -24,6 +24,6 @@ func scenarios(bytes int64) []scenario {
 		{name: "produce-64k-lz4", about: "batches of 64 KiB before compression, which GB counts", load: produce(64<<10, true)},
 		{name: "consume-64k", about: "fetches of 64 KiB, one at a time, from the page cache", load: consume(64 << 10)},
 		{name: "consume-1m", about: "fetches of 1 MiB", load: consume(1 << 20)},
-		{name: "idle-9000", about: "9,000 connections without traffic: memory only", idle: 9000},
+		{name: "idle-10000", about: "10,000 connections without traffic: memory only", idle: 10_000},
 	}
 }
