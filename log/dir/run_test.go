@@ -244,6 +244,29 @@ func TestCleanerIsOfferedCompactedLogs(t *testing.T) {
 	})
 }
 
+// TestDeletedLogCannotBeClaimed: it went between the offer and the choice.
+func TestDeletedLogCannotBeClaimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s *dir.Set
+		asked := false
+		w := newWorld(t, 1)
+		known(w, &s)
+		w.o.Clean = func(ctx context.Context, logs []dir.Uncleaned) (dir.Cleaned, bool, error) {
+			require.Len(t, logs, 1)
+			require.NoError(t, s.Delete(part("t", 0)))
+			_, _, ok := logs[0].Claim(ctx)
+			require.False(t, ok)
+			asked = true
+			return dir.Cleaned{}, false, nil
+		}
+		s = w.open()
+		createAs(t, s, part("t", 0), func(c *log.Config) { c.Compact = true })
+		run(t, s, func() { time.Sleep(time.Minute) })
+		require.True(t, asked)
+		w.close(s)
+	})
+}
+
 // TestDeletionStopsCleaning: nobody waits for a long cleaning, and a log is not
 // renamed under it.
 func TestDeletionStopsCleaning(t *testing.T) {
