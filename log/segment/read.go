@@ -18,21 +18,14 @@ type Request struct {
 }
 
 // ends are the places where the last few reads ended: whoever reads on, asks for
-// just that offset next. One slot stays with one reader, so a few slots serve a
-// few readers at different places.
+// just that offset next, and there is no need to search.
 type ends struct {
-	slots [4]place
-	hand  int
+	places [8]place
+	hand   int
 }
 
-// What knew a place if no slot did.
-const (
-	nobody = -1 // it was looked up
-	theEnd = -2 // it is where the segment ends, which needs no slot
-)
-
 // place says that the batch with the first offset not below offset begins at
-// position; position 0 is an empty slot.
+// position; position 0 says nothing.
 type place struct{ offset, position int64 }
 
 // Read finds the data that answers r, without reading it. The slice must be
@@ -55,13 +48,13 @@ func (s *Segment) read(h *handle, r Request) (sl Slice, past bool, err error) {
 	s.mu.Lock()
 	size, next, version := s.size, s.next, s.version
 	s.mu.Unlock()
-	from, slot, err := s.locate(h, r.Offset, size)
+	from, err := s.locate(h, r.Offset, size)
 	if err != nil || from >= size {
 		return Slice{}, err == nil, err
 	}
 	end := place{offset: next, position: size}
 	if r.UpTo < next {
-		if end.position, _, err = s.locate(h, r.UpTo, size); err != nil {
+		if end.position, err = s.locate(h, r.UpTo, size); err != nil {
 			return Slice{}, false, err
 		}
 		end.offset = r.UpTo
@@ -74,56 +67,62 @@ func (s *Segment) read(h *handle, r Request) (sl Slice, past bool, err error) {
 	if end.position <= from {
 		return Slice{}, false, nil
 	}
-	s.remember(slot, end, version)
+	s.remember(end, version)
 	return Slice{h: h, pos: from, length: int(end.position - from)}, false, nil
 }
 
 // locate returns the position of the first batch whose last offset is not below
-// offset, or size when there is none; and which slot knew it.
-func (s *Segment) locate(h *handle, offset, size int64) (pos int64, slot int, err error) {
+// offset, or size when there is none.
+func (s *Segment) locate(h *handle, offset, size int64) (int64, error) {
 	if offset <= s.base {
-		return 0, nobody, nil
+		return 0, nil
 	}
 	for again := false; ; again = true {
-		floor, slot, err := s.floor(h, offset)
-		if err != nil || slot != nobody {
-			return int64(floor.Position), slot, err
+		floor, exact, err := s.floor(h, offset)
+		if err != nil || exact {
+			return min(int64(floor.Position), size), err
 		}
 		pos, err := s.scan(h, floor, offset, size)
 		if err == nil || again {
-			return pos, nobody, err
+			return pos, err
 		}
 		if err := s.distrust(h, err); err != nil {
-			return 0, nobody, err
+			return 0, err
 		}
 	}
 }
 
-// floor returns where to look for an offset: what a slot knows exactly, or the
-// index entry before it.
-func (s *Segment) floor(h *handle, offset int64) (index.OffsetEntry, int, error) {
+// floor returns where to look for an offset: exactly the place, where a read ended
+// there or the segment does, or the index entry before it.
+func (s *Segment) floor(h *handle, offset int64) (e index.OffsetEntry, exact bool, err error) {
 	s.mu.Lock()
-	if offset >= s.next {
-		e := index.OffsetEntry{Position: uint32(s.size)}
+	if at, ok := s.knownLocked(offset); ok {
 		s.mu.Unlock()
-		return e, theEnd, nil
-	}
-	if s.ends != nil {
-		for i, p := range s.ends.slots {
-			if p.offset == offset && p.position > 0 {
-				s.mu.Unlock()
-				return index.OffsetEntry{Position: uint32(p.position)}, i, nil
-			}
-		}
+		return index.OffsetEntry{Position: uint32(at)}, true, nil
 	}
 	rel := s.relative(offset)
-	e, _, err := s.withOffsetsLocked(h, func() (index.OffsetEntry, bool, error) { return s.offsets.Floor(rel) })
+	e, _, err = s.withOffsetsLocked(h, func() (index.OffsetEntry, bool, error) { return s.offsets.Floor(rel) })
 	grown := s.countLocked()
 	s.mu.Unlock()
 	if grown {
 		s.home.files.admit(s)
 	}
-	return e, nobody, err
+	return e, false, err
+}
+
+func (s *Segment) knownLocked(offset int64) (position int64, ok bool) {
+	if offset >= s.next {
+		return s.size, true
+	}
+	if s.ends == nil {
+		return 0, false
+	}
+	for _, p := range s.ends.places {
+		if p.offset == offset && p.position > 0 {
+			return p.position, true
+		}
+	}
+	return 0, false
 }
 
 // errIndex means that an index entry does not point to its batch.
@@ -226,19 +225,21 @@ func (s *Segment) cutSlowly(h *handle, from, to int64, r Request, cause error) (
 	return end, s.distrust(h, cause)
 }
 
-// remember notes where a read ended, in the slot that told where it began.
-func (s *Segment) remember(slot int, end place, version int) {
+// remember notes where a read ended, if no batch has moved since it began.
+func (s *Segment) remember(end place, version int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if end.offset == s.next || version != s.version {
+	if version != s.version {
 		return
 	}
 	if s.ends == nil {
 		s.ends = new(ends)
 	}
-	if slot < 0 {
-		slot = s.ends.hand
-		s.ends.hand = (s.ends.hand + 1) % len(s.ends.slots)
+	for _, p := range s.ends.places {
+		if p == end {
+			return
+		}
 	}
-	s.ends.slots[slot] = end
+	s.ends.places[s.ends.hand] = end
+	s.ends.hand = (s.ends.hand + 1) % len(s.ends.places)
 }

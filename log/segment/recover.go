@@ -178,7 +178,7 @@ func (s *Segment) Scan(from int64, visit func(record.Batch) error) error {
 	}
 	defer h.release()
 	size := s.Size()
-	pos, _, err := s.locate(h, from, size)
+	pos, err := s.locate(h, from, size)
 	if err != nil {
 		return err
 	}

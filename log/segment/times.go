@@ -122,7 +122,7 @@ type query struct{ ts, from int64 }
 
 // findTime goes over the headers and looks into those batches that may have it.
 func (s *Segment) findTime(h *handle, in span, q query, it *record.Iterator) (t Timed, ok bool, err error) {
-	pos, _, err := s.locate(h, in.offset, in.size)
+	pos, err := s.locate(h, in.offset, in.size)
 	if err != nil {
 		return t, false, err
 	}

@@ -10,7 +10,7 @@ func (s *Segment) Truncate(offset int64) (next int64, err error) {
 		return 0, err
 	}
 	defer h.release()
-	pos, _, err := s.locate(h, offset, s.size)
+	pos, err := s.locate(h, offset, s.size)
 	if err != nil {
 		return 0, err
 	}
