@@ -185,8 +185,12 @@ func (l *Log) finish(files []file) error {
 }
 
 // finishSwap removes the segments that lie in the range of the swapped ones and gives
-// those their names. The log goes last: while it is not there, this is done again.
+// those their names: the removal is durable first, or an old index might be found beside
+// the new log. The log goes last: while it is not there, this is done again.
 func (l *Log) finishSwap(files, swaps []file) error {
+	if len(swaps) == 0 {
+		return nil
+	}
 	from, to, err := l.swapRange(swaps)
 	if err != nil {
 		return err
@@ -198,6 +202,9 @@ func (l *Log) finishSwap(files, swaps []file) error {
 			}
 		}
 	}
+	if err := l.fs().SyncDir(l.Dir()); err != nil {
+		return err
+	}
 	slices.SortStableFunc(swaps, func(a, b file) int {
 		return cmp.Compare(slices.Index(kinds[:], b.kind), slices.Index(kinds[:], a.kind))
 	})
@@ -208,13 +215,11 @@ func (l *Log) finishSwap(files, swaps []file) error {
 			return err
 		}
 	}
-	if len(swaps) > 0 {
-		return l.fs().SyncDir(l.Dir())
-	}
-	return nil
+	return l.fs().SyncDir(l.Dir())
 }
 
-// swapRange returns the offsets [from, to) that the swapped segments cover.
+// swapRange returns the offsets [from, to) that the swapped segments cover: their own
+// bases at least, also when nothing is left of them.
 func (l *Log) swapRange(swaps []file) (from, to int64, err error) {
 	from, to = -1, -1
 	for _, f := range swaps {
@@ -228,7 +233,7 @@ func (l *Log) swapRange(swaps []file) (from, to int64, err error) {
 		if from < 0 || f.base < from {
 			from = f.base
 		}
-		to = max(to, next)
+		to = max(to, next, f.base+1)
 	}
 	return from, to, nil
 }
