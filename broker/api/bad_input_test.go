@@ -46,7 +46,7 @@ var better = map[string]struct {
 	"Produce v8 codec 4 with garbage":      {kerr.CorruptMessage, "likewise"},
 	"Produce v8 gzip truncated":            {kerr.CorruptMessage, "likewise"},
 	"Produce v2 magic 1 gzip garbage":      {kerr.CorruptMessage, "likewise"},
-	"Produce v8 record varint too long":    {kerr.CorruptMessage, "likewise"},
+	"Produce v8 record varint too long":    {kerr.InvalidRecord, "the record is malformed, which UNKNOWN_SERVER_ERROR does not say"},
 	"Produce v8 codec 5":                   {kerr.UnsupportedCompressionType, "there is no such codec, which UNKNOWN_SERVER_ERROR does not say"},
 	"Produce v8 codec 6":                   {kerr.UnsupportedCompressionType, "likewise"},
 	"Produce v8 codec 7":                   {kerr.UnsupportedCompressionType, "likewise"},

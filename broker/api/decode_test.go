@@ -2,9 +2,12 @@ package api
 
 import (
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,6 +123,48 @@ func TestDecodedBytesAreTheRequestsOwn(t *testing.T) {
 	require.NoError(t, decode(q, request(kmsg.JoinGroup, 5, body)))
 	clear(body)
 	require.Equal(t, "metadata", string(q.Protocols[0].Metadata))
+}
+
+// Requests that Kafka's own clients and others were seen to send are read.
+func TestRequestsOfRealClientsAreRead(t *testing.T) {
+	f, err := os.Open("testdata/wire-requests.jsonl")
+	require.NoError(t, err)
+	defer f.Close()
+	served := make(map[kmsg.Key]route)
+	for _, r := range new(API).served() {
+		served[r.key] = r
+	}
+	seen := 0
+	for lines := json.NewDecoder(f); lines.More(); seen++ {
+		var c struct {
+			Key, Version int16
+			Request      string
+		}
+		require.NoError(t, lines.Decode(&c))
+		raw, err := hex.DecodeString(c.Request)
+		require.NoError(t, err)
+		q := kmsg.RequestForKey(c.Key)
+		q.SetVersion(c.Version)
+		body := raw[8:]
+		if n := int16(binary.BigEndian.Uint16(body)); n > 0 {
+			body = body[n:]
+		}
+		body = body[2:] // client id
+		if q.IsFlexible() {
+			body = body[1:] // tagged fields
+		}
+		switch key := kmsg.Key(c.Key); {
+		case c.Version > served[key].max:
+			// a newer client asks what there is
+		case key == kmsg.Produce:
+			require.NoError(t, new(produceCall).decode(body, c.Version))
+		case key == kmsg.Fetch:
+			require.NoError(t, new(fetchRequest).decode(body, c.Version))
+		case served[key].handle != nil:
+			require.NoError(t, decode(q, request(key, c.Version, body)))
+		}
+	}
+	require.Greater(t, seen, 200)
 }
 
 // Whatever comes, decoding ends with an error or a request, without panic, and

@@ -31,7 +31,7 @@ func (a *API) producersOf(name string, index int32) kmsg.DescribeProducersRespon
 	row.Partition = index
 	states, err := a.producerStates(name, index)
 	if err != nil {
-		row.ErrorCode, row.ErrorMessage = codeOf(err), messageOf(err)
+		row.ErrorCode = codeOf(err)
 		return row
 	}
 	for _, s := range states {

@@ -27,6 +27,7 @@ var internal = map[string]string{
 	"index.ErrCorrupt":                  "an index file: it is rebuilt",
 	"index.ErrNotLoaded":                "the index is loaded and asked again",
 	"segment.ErrRetired":                "the log looks for the segment again",
+	"log.ErrChanged":                    "the cleaner begins anew",
 	"producer.ErrCorruptSnapshot":       "a file at start: the next older one is used",
 	"tree.ErrNoNode":                    "the controller makes its own errors of the tree's",
 	"tree.ErrNodeExists":                "likewise",

@@ -146,40 +146,37 @@ func (a *API) appendPart(p *producePart, c *produceCall) {
 		Origin:         log.Client,
 	})
 	if err != nil {
-		p.refuse(err)
+		p.refused(err)
 		return
 	}
 	p.baseOffset, p.appendTime, p.logStart = done.BaseOffset, done.LogAppendTime, done.StartOffset
 	p.wait = done.Committed
 }
 
-// refuse makes the row an error.
-func (p *producePart) refuse(err error) {
-	p.code = codeOf(err)
+// refuse makes the row an error of a partition whose log was not asked.
+func (p *producePart) refuse(err error) { p.code = codeOf(err) }
+
+// refused makes the row what the log has refused.
+func (p *producePart) refused(err error) {
+	p.refuse(err)
 	var bad *record.Error
-	if !errors.As(err, &bad) {
-		if p.leader != nil && keepsLogStart(p.code) {
-			p.logStart = p.leader.Log().StartOffset()
+	if errors.As(err, &bad) {
+		p.faults = bad.Records
+		if bad.Message != "" {
+			p.message = &bad.Message
 		}
-		return
 	}
-	if !bad.Early && keepsLogStart(p.code) {
+	if (bad == nil || !bad.Early) && keepsLogStart(p.code) {
 		p.logStart = p.leader.Log().StartOffset()
 	}
-	if bad.Message != "" {
-		p.message = &bad.Message
-	}
-	p.faults = bad.Records
 }
 
-// keepsLogStart says whether Kafka tells where the log starts beside the code.
-// It does where the log itself refused the records, and not where it was not
-// asked or the refusal says enough.
+// keepsLogStart says whether Kafka tells where the log starts beside a code with
+// which the log has refused records.
 func keepsLogStart(code int16) bool {
 	switch code {
 	case kerr.CorruptMessage.Code, kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code,
-		kerr.NotLeaderForPartition.Code, kerr.UnknownTopicOrPartition.Code, kerr.KafkaStorageError.Code,
-		kerr.NotEnoughReplicas.Code, kerr.InvalidTopicException.Code, kerr.InvalidRequiredAcks.Code:
+		kerr.NotLeaderForPartition.Code, kerr.KafkaStorageError.Code, kerr.NotEnoughReplicas.Code:
 		return false
 	}
 	return true
