@@ -71,9 +71,9 @@ func (g *Groups) leave(groupID string, leavers []group.Leaver) group.Code {
 	}
 	defer sh.Leave()
 	l := sh.Machine
-	code = l.table.Leave(&l.turn, groupID, leavers)
+	l.table.Leave(&l.turn, groupID, leavers)
 	l.settle(&sh.Writer)
-	return code
+	return group.None
 }
 
 func leaversOf(req *kmsg.LeaveGroupRequest) []group.Leaver {

@@ -47,8 +47,6 @@ func (g *Group) commit(t *Turn, c *Commit) {
 
 func (g *Group) mayCommit(t *Turn, c *Commit) Code {
 	switch {
-	case g.State() == Dead:
-		return CoordinatorNotAvailable
 	case c.Generation < 0 && g.State() == Empty:
 		return None
 	case c.Generation < 0 && c.MemberID == "" && c.InstanceID == nil:

@@ -1,27 +1,11 @@
 package group
 
-// dead is a group that is no more, or is led elsewhere.
-type dead struct{}
+// dead is a group that is no more, or is led elsewhere. Its table drops it within the same
+// turn, so that no input ever meets it; Kafka, whose inputs can, answers
+// COORDINATOR_NOT_AVAILABLE then.
+type dead struct{ memberless }
 
 func (dead) state() State { return Dead }
-
-func (dead) rejoin(_ *Group, t *Turn, m *member, j *Join) {
-	t.refuse(j, m.id, CoordinatorNotAvailable)
-}
-
-func (dead) replaced(_ *Group, t *Turn, m *member, j *Join) {
-	t.refuse(j, m.id, CoordinatorNotAvailable)
-}
-
-func (dead) sync(_ *Group, t *Turn, _ *member, s *Sync) {
-	t.refuseSync(s.Token, CoordinatorNotAvailable)
-}
-
-func (dead) heartbeat(*Group, *Turn, *member) Code { return CoordinatorNotAvailable }
-
-func (dead) commit(*Group, *Turn, *member) Code { return CoordinatorNotAvailable }
-
-func (dead) left(*Group, *Turn) {}
 
 // retire ends the group here because its partition is led elsewhere: whoever waits must look
 // for the new coordinator.
@@ -30,10 +14,5 @@ func (g *Group) retire(t *Turn) {
 		g.dismiss(t, m, NotCoordinator)
 		g.drop(m)
 	}
-	for id := range g.pending {
-		g.forgetPending(id)
-	}
-	g.alarms.Clear(&g.joinBy)
-	g.alarms.Clear(&g.syncBy)
 	g.phase = dead{}
 }

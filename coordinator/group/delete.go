@@ -4,7 +4,7 @@ package group
 func (tb *Table) Delete(t *Turn, id string, answer func(Code)) {
 	g := tb.groups[id]
 	switch {
-	case g == nil || g.State() == Dead:
+	case g == nil:
 		answer(GroupNotFound)
 		return
 	case g.State() != Empty:
@@ -27,7 +27,7 @@ type DeletedOffset struct {
 func (tb *Table) DeleteOffsets(t *Turn, id string, offsets []DeletedOffset) Code {
 	g := tb.groups[id]
 	switch {
-	case g == nil || g.State() == Dead:
+	case g == nil:
 		return GroupNotFound
 	case g.State() != Empty && g.protocolType != consumerType:
 		return NonEmptyGroup

@@ -1,18 +1,17 @@
 package group
 
 // empty is a group without members. Whoever commits without being a member may.
-type empty struct{}
+type empty struct{ memberless }
 
 func (empty) state() State { return Empty }
 
-func (empty) rejoin(_ *Group, t *Turn, m *member, j *Join) { t.refuse(j, m.id, UnknownMember) }
+// memberless is what a state without members does with inputs of members: nobody can send
+// one, as a group finds the member before it asks its state.
+type memberless struct{}
 
-func (empty) replaced(_ *Group, t *Turn, m *member, j *Join) { t.refuse(j, m.id, UnknownMember) }
-
-func (empty) sync(_ *Group, t *Turn, _ *member, s *Sync) { t.refuseSync(s.Token, UnknownMember) }
-
-func (empty) heartbeat(*Group, *Turn, *member) Code { return UnknownMember }
-
-func (empty) commit(*Group, *Turn, *member) Code { return None }
-
-func (empty) left(*Group, *Turn) {}
+func (memberless) rejoin(_ *Group, t *Turn, m *member, j *Join)   { t.refuse(j, m.id, UnknownMember) }
+func (memberless) replaced(_ *Group, t *Turn, m *member, j *Join) { t.refuse(j, m.id, UnknownMember) }
+func (memberless) sync(_ *Group, t *Turn, _ *member, s *Sync)     { t.refuseSync(s.Token, UnknownMember) }
+func (memberless) heartbeat(*Group, *Turn, *member) Code          { return UnknownMember }
+func (memberless) commit(*Group, *Turn, *member) Code             { return UnknownMember }
+func (memberless) left(*Group, *Turn)                             {}

@@ -56,8 +56,6 @@ func (tb *Table) Sync(t *Turn, id string, s *Sync) {
 	t.group = g
 	m, c := g.current(s.MemberID, s.InstanceID)
 	switch {
-	case g.State() == Dead:
-		c = CoordinatorNotAvailable
 	case c != None:
 	case s.Generation != g.generation:
 		c = IllegalGeneration
@@ -79,9 +77,6 @@ func (tb *Table) Heartbeat(t *Turn, id string, h *Heartbeat) Code {
 	if g == nil {
 		return UnknownMember
 	}
-	if g.State() == Dead {
-		return CoordinatorNotAvailable
-	}
 	m, c := g.current(h.MemberID, h.InstanceID)
 	switch {
 	case c != None:
@@ -96,21 +91,16 @@ func (tb *Table) Heartbeat(t *Turn, id string, h *Heartbeat) Code {
 }
 
 // Leave is a LeaveGroup; the answers are the leavers' codes.
-func (tb *Table) Leave(t *Turn, id string, leavers []Leaver) Code {
+func (tb *Table) Leave(t *Turn, id string, leavers []Leaver) {
 	g := tb.groups[id]
-	if g == nil {
-		for i := range leavers {
-			leavers[i].Code = UnknownMember
+	for i := range leavers {
+		leavers[i].Code = UnknownMember
+		if g != nil {
+			t.group = g
+			leavers[i].Code = g.leave(t, &leavers[i])
 		}
-		return None
 	}
-	if g.State() == Dead {
-		return CoordinatorNotAvailable
-	}
-	t.group = g
-	g.leave(t, leavers)
 	tb.settle(t)
-	return None
 }
 
 // Commit is an OffsetCommit; the answers are the offsets' codes.

@@ -11,8 +11,6 @@ func (g *Group) join(t *Turn, j *Join) {
 		g.forgetPending(j.MemberID)
 		t.note(g, "refused: group is full", j.MemberID)
 		t.refuse(j, "", GroupFull)
-	case g.State() == Dead:
-		t.refuse(j, j.MemberID, CoordinatorNotAvailable)
 	case !g.supports(j.ProtocolType, j.Protocols):
 		t.refuse(j, j.MemberID, InconsistentProtocol)
 	case j.MemberID == "":

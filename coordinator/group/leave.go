@@ -1,13 +1,7 @@
 package group
 
-// leave is a LeaveGroup: each leaver gets its own answer.
-func (g *Group) leave(t *Turn, leavers []Leaver) {
-	for i := range leavers {
-		leavers[i].Code = g.leaveOne(t, &leavers[i])
-	}
-}
-
-func (g *Group) leaveOne(t *Turn, l *Leaver) Code {
+// leave is one member's part of a LeaveGroup.
+func (g *Group) leave(t *Turn, l *Leaver) Code {
 	if l.MemberID == "" {
 		if l.InstanceID == nil {
 			return UnknownMember

@@ -50,12 +50,6 @@ func size(protocols []Protocol) (n int64) {
 // waiting tells that a request of the member is parked, so that it is known to be alive.
 func (m *member) waiting() bool { return m.join != 0 || m.sync != 0 }
 
-// supports tells whether the protocol is one of the member's.
-func (m *member) supports(protocol string) bool {
-	_, ok := m.metadata(protocol)
-	return ok
-}
-
 // metadata is what the member says for a protocol.
 func (m *member) metadata(protocol string) ([]byte, bool) {
 	for i := range m.protocols {
