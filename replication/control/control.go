@@ -4,6 +4,7 @@
 package control
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -48,8 +49,9 @@ func New(o Options) *Control {
 
 // Apply obeys orders and returns what each came to. Orders about different
 // partitions are obeyed side by side; two about one partition must not be among
-// them. It returns when all are done.
-func (c *Control) Apply(orders []plan.Order) []error {
+// them. It returns when all are done, or when ctx has ended and those under way
+// are done: the others have ctx's error.
+func (c *Control) Apply(ctx context.Context, orders []plan.Order) []error {
 	errs := make([]error, len(orders))
 	configs := c.configs(orders)
 	var next atomic.Int64
@@ -57,7 +59,9 @@ func (c *Control) Apply(orders []plan.Order) []error {
 	for range min(c.o.Workers, len(orders)) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(orders)); i = next.Add(1) - 1 {
-				errs[i] = c.obey(&orders[i], configs[i])
+				if errs[i] = ctx.Err(); errs[i] == nil {
+					errs[i] = c.obey(&orders[i], configs[i])
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,26 +16,30 @@ import (
 // carryOut writes a step, gives its orders and shows its changes. New replicas
 // lead before clients are told of them; deleted ones go after clients no longer
 // are. The error is that of the write: then nothing has happened. What cannot be
-// obeyed afterwards is decided upon again at once.
-func (c *Controller) carryOut(step plan.Step) error {
+// obeyed afterwards is decided upon again at once; but what the end of ctx cuts
+// off is left to the next controller, who orders it again.
+func (c *Controller) carryOut(ctx context.Context, step plan.Step) error {
 	if err := c.write(step.Writes); err != nil {
 		return err
 	}
 	todo := split(step.Orders, c.o.BrokerID)
-	failed := c.obey(todo.lead)
-	c.obey(todo.configure)
+	failed := c.obey(ctx, todo.lead)
+	c.obey(ctx, todo.configure)
 	next := c.Image().With(step.Changes)
 	c.image.Store(next)
 	for e, config := range step.Changes.Configs {
 		c.tellConfig(e, config)
 	}
-	if len(failed) > 0 {
-		c.log("partition cannot be taken offline", c.carryOut(plan.ReplicasFailed(next, c.o.BrokerID, failed, c.o.Settings())))
+	if len(failed) > 0 && ctx.Err() == nil {
+		c.log("partition cannot be taken offline", c.carryOut(ctx, plan.ReplicasFailed(next, c.o.BrokerID, failed, c.o.Settings())))
 	}
 	if notified(step.Writes) {
 		c.log("old notifications cannot be removed", c.purgeNotifications())
 	}
-	c.log("deletion cannot be finished; it goes on at the next start", c.finishDeletions(step, c.obey(todo.remove)))
+	failed = c.obey(ctx, todo.remove)
+	if ctx.Err() == nil {
+		c.log("deletion cannot be finished; it goes on at the next start", c.finishDeletions(ctx, step, failed))
+	}
 	return nil
 }
 
@@ -77,13 +82,13 @@ func split(all []plan.Order, broker int32) orders {
 }
 
 // obey has orders obeyed and returns the partitions of those that failed.
-func (c *Controller) obey(orders []plan.Order) []plan.Ref {
+func (c *Controller) obey(ctx context.Context, orders []plan.Order) []plan.Ref {
 	if len(orders) == 0 {
 		return nil
 	}
 	var failed []plan.Ref
-	for i, err := range c.o.Apply(orders) {
-		if err == nil {
+	for i, err := range c.o.Apply(ctx, orders) {
+		if err == nil || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			continue
 		}
 		o := orders[i]
@@ -142,7 +147,7 @@ func (c *Controller) repair(op *tree.Op, cause error) bool {
 
 // finishDeletions ends the deletion of the step's topics whose replicas here
 // are all gone. The others stay marked; the next controller tries again.
-func (c *Controller) finishDeletions(step plan.Step, failed []plan.Ref) error {
+func (c *Controller) finishDeletions(ctx context.Context, step plan.Step, failed []plan.Ref) error {
 	var gone []plan.Remains
 	for name, marked := range step.Changes.Deleting {
 		if !marked || slices.ContainsFunc(failed, func(r plan.Ref) bool { return r.Topic == name }) {
@@ -161,5 +166,5 @@ func (c *Controller) finishDeletions(step plan.Step, failed []plan.Ref) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	return c.carryOut(plan.ForgetTopics(gone))
+	return c.carryOut(ctx, plan.ForgetTopics(gone))
 }

@@ -20,6 +20,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -52,9 +53,9 @@ type Options struct {
 	ClusterID string           // of meta.properties, empty: none stored
 
 	// Apply obeys the orders that concern this broker and returns one error, or
-	// nil, for each. It runs on the controller's goroutine. *control.Control
-	// has it.
-	Apply func([]plan.Order) []error
+	// nil, for each; those that it did not come to before ctx ended have ctx's.
+	// It runs on the controller's goroutine. *control.Control has it.
+	Apply func(ctx context.Context, orders []plan.Order) []error
 	// Existing lists the partitions in the data directories. It is asked when
 	// the controller takes office: those of a tree that never had a topic are
 	// adopted, and no leader epoch is used twice. Nil: none.

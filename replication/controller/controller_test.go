@@ -37,6 +37,7 @@ type node struct {
 	configs map[string]map[string]string
 	told    map[image.Entity]map[string]string
 	refuse  func(plan.Order) error
+	stall   chan struct{} // not nil: closed by the next orders, which the end of Run cuts off
 
 	existing []plan.Existing
 	settings plan.Settings
@@ -72,10 +73,19 @@ func newNode(t *testing.T) *node {
 	return n
 }
 
-func (n *node) apply(orders []plan.Order) []error {
+func (n *node) apply(ctx context.Context, orders []plan.Order) []error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	errs := make([]error, len(orders))
+	if n.stall != nil {
+		close(n.stall)
+		n.stall = nil
+		<-ctx.Done()
+		for i := range errs {
+			errs[i] = ctx.Err()
+		}
+		return errs
+	}
 	for i, o := range orders {
 		ref := plan.Ref{Topic: o.Topic, Partition: o.Partition}
 		if n.refuse != nil {
@@ -593,4 +603,43 @@ func TestCallersMayGiveUp(t *testing.T) {
 	_, err := c.CreateTopics(ctx, []plan.TopicSpec{spec("t", 1)}, controller.CreateOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotNil(t, c.Image())
+}
+
+// TestStopCutsOrdersOff: what was decided and not obeyed is ordered again by
+// the next controller.
+func TestStopCutsOrdersOff(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	n.create(spec("old", 2))
+	stalled := make(chan struct{})
+	n.stall = stalled
+	answered := make(chan error, 1)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		_, err := n.ctl.DeleteTopics(context.Background(), []plan.TopicRef{{Name: "old"}})
+		answered <- err
+	})
+	<-stalled
+	n.stop()
+	waiting.Wait()
+	<-answered
+	n.start()
+	require.Nil(t, n.ctl.Image().Topic("old"))
+	require.False(t, n.ctl.Image().Deleting("old"))
+	require.NotContains(t, n.paths(), "/brokers/topics/old")
+	require.Empty(t, n.led)
+
+	stalled = make(chan struct{})
+	n.stall = stalled
+	waiting.Go(func() {
+		_, err := n.ctl.CreateTopics(context.Background(), []plan.TopicSpec{spec("new", 2)}, controller.CreateOptions{})
+		answered <- err
+	})
+	<-stalled
+	n.stop()
+	waiting.Wait()
+	<-answered
+	n.start()
+	require.Len(t, n.led, 2)
+	require.EqualValues(t, 0, n.ctl.Image().Partition("new", 1).Leader)
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,7 +24,7 @@ type office struct {
 
 // takeOffice brings the broker from nothing to a complete picture in which
 // every partition it leads is led.
-func (c *Controller) takeOffice() error {
+func (c *Controller) takeOffice(ctx context.Context) error {
 	if err := tree.EnsureAll(c.o.Tree, znode.Persistent()...); err != nil {
 		return fmt.Errorf("controller: %w", err)
 	}
@@ -41,7 +42,7 @@ func (c *Controller) takeOffice() error {
 		return fmt.Errorf("controller: read the cluster: %w", err)
 	}
 	c.tellConfigs(im)
-	if err := c.settle(im); err != nil {
+	if err := c.settle(ctx, im); err != nil {
 		return fmt.Errorf("controller: take office: %w", err)
 	}
 	return c.purgeNotifications()
@@ -142,7 +143,7 @@ func (c *Controller) elect() error {
 
 // settle adopts what lies on disk where the tree is new, gives partitions their
 // leaders, and shows the picture.
-func (c *Controller) settle(im *image.Image) error {
+func (c *Controller) settle(ctx context.Context, im *image.Image) error {
 	existing := c.o.Existing()
 	settings := c.o.Settings()
 	isNew, err := c.neverHadTopics()
@@ -158,7 +159,7 @@ func (c *Controller) settle(im *image.Image) error {
 		c.o.Logger.Info("the tree is new: adopting the partitions of the data directory",
 			"topics", len(step.Changes.Topics), "partitions", len(existing)-len(left))
 		c.image.Store(im)
-		return c.carryOut(step)
+		return c.carryOut(ctx, step)
 	}
 	ends := make(map[plan.Ref]int32, len(existing))
 	for _, e := range existing {
@@ -169,18 +170,14 @@ func (c *Controller) settle(im *image.Image) error {
 		c.o.Logger.Warn("partition in the data directory belongs to no topic; it is left alone",
 			"topic", e.Topic, "partition", e.Partition, "id", e.TopicID.String())
 	}
-	return c.recover(im, ends)
+	c.image.Store(im)
+	return c.carryOut(ctx, plan.Recover(im, ends, settings))
 }
 
 // neverHadTopics says whether no topic was ever created in the tree.
 func (c *Controller) neverHadTopics() (bool, error) {
 	stat, err := c.o.Tree.Exists(znode.Topics, nil)
 	return err == nil && stat.Cversion == 0, err
-}
-
-func (c *Controller) recover(im *image.Image, ends map[plan.Ref]int32) error {
-	c.image.Store(im.With(image.Changes{}))
-	return c.carryOut(plan.Recover(im, ends, c.o.Settings()))
 }
 
 // tellConfigs tells the configurations of brokers that are there at the start.

@@ -45,8 +45,11 @@ func (c *Controller) do(ctx context.Context, decide func(*image.Image) (plan.Ste
 // nil, or the tree fails for good.
 func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.done)
-	if err := c.takeOffice(); err != nil {
+	if err := c.takeOffice(ctx); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return nil
 	}
 	close(c.ready)
 	for {
@@ -54,7 +57,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case k := <-c.calls:
-			if err := c.serve(c.waiting(k)); err != nil {
+			if err := c.serve(ctx, c.waiting(k)); err != nil {
 				return err
 			}
 		}
@@ -79,7 +82,7 @@ func (c *Controller) waiting(first *call) []*call {
 // decided, and carries all of it out with one write. If the write fails, the
 // calls are tried one by one, so that one bad call spoils no other. The error
 // ends the office.
-func (c *Controller) serve(batch []*call) error {
+func (c *Controller) serve(ctx context.Context, batch []*call) error {
 	im := c.Image()
 	var joint plan.Step
 	pending := make([]*call, 0, len(batch))
@@ -93,7 +96,7 @@ func (c *Controller) serve(batch []*call) error {
 		im = im.With(step.Changes)
 		joint = plan.Join(joint, step)
 	}
-	err := c.carryOut(joint)
+	err := c.carryOut(ctx, joint)
 	if err != nil {
 		c.office.producers.known = false
 	}
@@ -104,7 +107,7 @@ func (c *Controller) serve(batch []*call) error {
 		return err
 	case len(pending) > 1:
 		for _, k := range pending {
-			if err := c.serve([]*call{k}); err != nil {
+			if err := c.serve(ctx, []*call{k}); err != nil {
 				return err
 			}
 		}
