@@ -1,3 +1,8 @@
+//go:build !race
+
+// Under the race detector pools forget on purpose, so allocations are counted
+// without it.
+
 package api_test
 
 import (
