@@ -16,7 +16,7 @@ type address struct {
 // Where this broker advertises nothing, each client is told the address that it
 // has dialled. ok is false for a broker that lacks the listener.
 func (a *API) reach(b *image.Broker, c *server.Conn) (at address, ok bool) {
-	if b.ID == a.BrokerID && len(a.Config.Advertised()) == 0 {
+	if b.ID == a.BrokerID && a.Config.String("advertised.listeners") == "" {
 		local := c.LocalAddr()
 		return address{host: local.Addr().Unmap().WithZone("").String(), port: int32(local.Port())}, true
 	}

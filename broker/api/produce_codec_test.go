@@ -183,7 +183,7 @@ func FuzzProduceDecode(f *testing.F) {
 		}
 		want := kmsg.NewPtrProduceRequest()
 		want.SetVersion(version)
-		if want.ReadFrom(body) == nil && err == nil {
+		if err == nil && want.ReadFrom(body) == nil { // kmsg would loop for ever on some that are refused
 			sameProduce(t, want, &c)
 		}
 	})
