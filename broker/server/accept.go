@@ -68,7 +68,7 @@ func (s *Server) open(ctx context.Context, l *listening, socket *net.TCPConn) {
 	}
 	if err != nil {
 		s.complaints.warn(CauseIO, "cannot use an accepted connection", "listener", l.name, "error", err)
-		c.abort(ending{CauseIO, err})
+		c.abort(ending{cause: CauseIO, err: err})
 		return
 	}
 	c.raw = raw

@@ -67,6 +67,7 @@ const (
 type ending struct {
 	cause Cause
 	err   error // nil where the cause says it all
+	dead  bool  // nothing more can be sent, or must be
 }
 
 // Error gives the cause and, where there is more to say, the rest.

@@ -37,7 +37,7 @@ func (d *Deferred) Answer(f func(w *Response)) {
 	}
 	a := d.answer
 	if cause := c.call(a.key, &a.Response, f); cause != nil {
-		c.abort(ending{CausePanic, cause})
+		c.abort(ending{cause: CausePanic, err: cause})
 	}
 	c.complete(a)
 }

@@ -114,7 +114,7 @@ func (c *Conn) flush(wait bool) {
 // finish goes on as the writer where flush(false) had to stop.
 func (c *Conn) finish() {
 	if err := c.write(true); err != nil {
-		c.abort(ending{CauseIO, err})
+		c.abort(ending{cause: CauseIO, err: err})
 	}
 	c.order.mu.Lock()
 	c.sentLocked()
@@ -144,7 +144,7 @@ func (c *Conn) sendLocked(wait bool) {
 			return
 		}
 		if err != nil {
-			c.abort(ending{CauseIO, err})
+			c.abort(ending{cause: CauseIO, err: err})
 		}
 		o.mu.Lock()
 		c.sentLocked()

@@ -32,9 +32,7 @@ func (c *Conn) serve(ctx context.Context) {
 	c.readable = c.readOnce
 	c.order.writing.fill = c.fillSocket
 	e := c.run(ctx)
-	switch e.cause {
-	case CauseIO, CausePanic:
-	default:
+	if !e.dead {
 		// Who half-closes, or spoils a later request, still gets the earlier answers.
 		c.settle()
 	}
@@ -52,7 +50,7 @@ func (c *Conn) run(ctx context.Context) ending {
 			frame, err := c.in.frame(s.config.MaxRequestBytes)
 			if err != nil {
 				c.tooLarge(frame)
-				return ending{CauseFrame, err}
+				return ending{cause: CauseFrame, err: err}
 			}
 			if frame == nil {
 				break
@@ -100,12 +98,14 @@ func (c *Conn) fill(ctx context.Context) ending {
 	case err == nil:
 		c.received = c.server.config.Now()
 		return ending{}
-	case err == io.EOF, errors.Is(err, unix.ECONNRESET):
+	case err == io.EOF:
 		return ending{cause: CausePeer}
+	case errors.Is(err, unix.ECONNRESET):
+		return ending{cause: CausePeer, dead: true}
 	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
 		return ending{cause: CauseShutdown}
 	}
-	return ending{CauseIO, err}
+	return ending{cause: CauseIO, err: err, dead: true}
 }
 
 // read waits until there is something to read, and reads it. With answers
@@ -157,7 +157,7 @@ func (c *Conn) readOnce(fd uintptr) bool {
 func (c *Conn) serveFrame(frame []byte) ending {
 	h, err := parseHeader(frame)
 	if err != nil {
-		return ending{CauseHeader, err}
+		return ending{cause: CauseHeader, err: err}
 	}
 	c.frames.Add(1)
 	if c.unacked > 0 && h.key != c.request.Key {
@@ -179,14 +179,14 @@ func (c *Conn) serveFrame(frame []byte) ending {
 	c.request.Body, c.current = nil, nil // the buffer may be large, and is not ours for long
 	switch {
 	case err != nil:
-		return c.spoil(a, parked, ending{CausePanic, err})
+		return c.spoil(a, parked, ending{cause: CausePanic, err: err, dead: true})
 	case c.outcome == Close:
 		if c.request.cause == nil {
 			c.request.cause = errUnfair
 		}
-		return c.spoil(a, parked, ending{CauseUntrusted, c.request.cause})
+		return c.spoil(a, parked, ending{cause: CauseUntrusted, err: c.request.cause})
 	case parked != (c.outcome == Parked):
-		return c.spoil(a, parked, ending{CausePanic, errNotParked})
+		return c.spoil(a, parked, ending{cause: CausePanic, err: errNotParked, dead: true})
 	case parked:
 	case c.outcome == NoAnswer:
 		a.give()
