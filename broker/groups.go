@@ -69,13 +69,10 @@ func (l ledLog) Wait(ctx context.Context, end int64) error {
 	return shardError(l.leader.Wait(ctx, end))
 }
 
-// loadPiece is how much of the topic is read at once: offsets.load.buffer.size.
-const loadPiece = "offsets.load.buffer.size"
-
 // Read hands the whole log over.
 func (l ledLog) Read(ctx context.Context, visit func(batches []byte) error) error {
 	data := l.leader.Log()
-	piece := l.config.Int(loadPiece)
+	piece := l.config.Int("offsets.load.buffer.size")
 	var buf []byte
 	for at := data.StartOffset(); at < data.EndOffset(); {
 		if err := errors.Join(ctx.Err(), l.leader.Alive()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/leatmq/leat/coordinator/group"
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/compact"
 	"github.com/leatmq/leat/log/compress"
 	"github.com/leatmq/leat/log/dir"
 )
@@ -64,6 +65,7 @@ func (b *Broker) dirOptions(files *log.FileCache) dir.Options {
 		Config:         func(checkpoint.Partition) log.Config { return b.config.Topic(nil) },
 		ProducerExpiry: b.config.Duration("producer.id.expiration.ms"),
 		HighWatermark:  b.highWatermark,
+		Clean:          b.cleaner(),
 		OnOffline:      b.dirOffline,
 		MinFree:        b.config.Int64("leat.disk.min.free.bytes"),
 		Intervals: dir.Intervals{
@@ -76,6 +78,23 @@ func (b *Broker) dirOptions(files *log.FileCache) dir.Options {
 			Clean:          b.config.Duration("log.cleaner.backoff.ms"),
 		},
 	}
+}
+
+// cleaner compacts logs, or is nil where log.cleaner.enable says so.
+func (b *Broker) cleaner() dir.CleanFunc {
+	if !b.config.Bool("log.cleaner.enable") {
+		return nil
+	}
+	return compact.New(compact.Options{
+		Limits: func() compact.Limits {
+			return compact.Limits{
+				MapBytes:       b.config.Int("log.cleaner.dedupe.buffer.size"),
+				LoadFactor:     b.config.Float("log.cleaner.io.buffer.load.factor"),
+				BytesPerSecond: b.config.Float("log.cleaner.io.max.bytes.per.second"),
+			}
+		},
+		Logger: b.logger,
+	}).Clean
 }
 
 // brokerID is the configured broker id, or -1 when nothing is configured: then

@@ -88,7 +88,6 @@ func (b *Broker) tasks() []task {
 		{"partitions", b.state.partitions.Run},
 		{"group coordinator", b.state.groups.Run},
 		{"controller", b.state.controller.Run},
-		{"apis", b.handler.api.Load().Run},
 	}
 }
 
@@ -129,6 +128,7 @@ func (b *Broker) serve(ctx context.Context, began time.Time, failed <-chan error
 	case <-ctx.Done():
 		return b.server.Close()
 	}
+	apis := b.background("apis", b.handler.api.Load().Run)
 	server := b.background("server", b.server.Serve)
 	close(b.ready)
 	b.announceReady(time.Since(began))
@@ -139,7 +139,12 @@ func (b *Broker) serve(ctx context.Context, began time.Time, failed <-chan error
 	case <-server.done:
 	}
 	b.announceStopping()
-	return errors.Join(err, server.stop())
+	server.cancel()                     // accept nothing, read nothing, and
+	err = errors.Join(err, apis.stop()) // answer those who wait
+	if cut := server.stop(); cut != nil {
+		b.logger.Warn("some answers were not taken in time", "error", cut)
+	}
+	return err
 }
 
 // closeDirs flushes and closes the data directories within the time that is

@@ -38,7 +38,7 @@ func TestKcatConsumesAsAGroupAndFindsItsOffsetsAgain(t *testing.T) {
 	first := lines(t, 3_000)
 	command(t, first, "kcat", "-q", "-P", "-b", b.Addr, "-t", "grouped")
 	read := func() []byte {
-		return command(t, nil, "kcat", "-q", "-b", b.Addr, "-G", "readers", "-e", "-o", "beginning", "-X", "auto.offset.reset=earliest", "-f", `%p\t%s\n`, "grouped")
+		return command(t, nil, "kcat", "-q", "-b", b.Addr, "-G", "readers", "-e", "-X", "auto.offset.reset=earliest", "-f", `%p\t%s\n`, "grouped")
 	}
 	checkPerPartition(t, first, read())
 	require.Empty(t, read(), "committed offsets are found again")
