@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -32,18 +34,25 @@ type change struct {
 	value string
 }
 
+// target is whose configuration a test changes.
+type target struct {
+	kind         kmsg.ConfigResourceType
+	name         string
+	validateOnly bool
+}
+
 // alter changes single keys and returns the code.
-func alter(c *client, kind kmsg.ConfigResourceType, name string, validateOnly bool, changes ...change) int16 {
+func alter(c *client, at target, changes ...change) int16 {
 	c.t.Helper()
 	q := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
-	r.ResourceType, r.ResourceName = kind, name
+	r.ResourceType, r.ResourceName = at.kind, at.name
 	for _, ch := range changes {
 		row := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		row.Name, row.Op, row.Value = ch.key, ch.op, &ch.value
 		r.Configs = append(r.Configs, row)
 	}
-	q.Resources, q.ValidateOnly = append(q.Resources, r), validateOnly
+	q.Resources, q.ValidateOnly = append(q.Resources, r), at.validateOnly
 	return ask[*kmsg.IncrementalAlterConfigsResponse](c, 1, q).Resources[0].ErrorCode
 }
 
@@ -63,14 +72,14 @@ func TestTopicConfigs(t *testing.T) {
 	require.Zero(t, createTopic(c, 7, named("t")).ErrorCode)
 	of := func(key string) string { return *describe(c, ofTopic, "t")[key].Value }
 
-	require.Zero(t, alter(c, ofTopic, "t", true, change{"retention.ms", set, "5"}))
+	require.Zero(t, alter(c, target{ofTopic, "t", true}, change{"retention.ms", set, "5"}))
 	require.Equal(t, "604800000", of("retention.ms"), "only validated")
-	require.Zero(t, alter(c, ofTopic, "t", false, change{"retention.ms", set, "5"}, change{"cleanup.policy", append_, "compact"}))
+	require.Zero(t, alter(c, target{ofTopic, "t", false}, change{"retention.ms", set, "5"}, change{"cleanup.policy", append_, "compact"}))
 	require.Equal(t, "5", of("retention.ms"))
 	require.Equal(t, "delete,compact", of("cleanup.policy"))
-	require.Zero(t, alter(c, ofTopic, "t", false, change{"cleanup.policy", subtract, "delete"}))
+	require.Zero(t, alter(c, target{ofTopic, "t", false}, change{"cleanup.policy", subtract, "delete"}))
 	require.Equal(t, "compact", of("cleanup.policy"))
-	require.Equal(t, kerr.InvalidConfig.Code, alter(c, ofTopic, "t", false, change{"retention.ms", set, "x"}, change{"segment.bytes", set, "1000000"}))
+	require.Equal(t, kerr.InvalidConfig.Code, alter(c, target{ofTopic, "t", false}, change{"retention.ms", set, "x"}, change{"segment.bytes", set, "1000000"}))
 	require.Equal(t, "1073741824", of("segment.bytes"), "all of a resource or nothing")
 
 	w.restart()
@@ -81,7 +90,7 @@ func TestTopicConfigs(t *testing.T) {
 	require.NotNil(t, row.Documentation)
 	require.EqualValues(t, 5, row.ConfigType)
 
-	require.Zero(t, alter(c, ofTopic, "t", false, change{"retention.ms", remove, ""}))
+	require.Zero(t, alter(c, target{ofTopic, "t", false}, change{"retention.ms", remove, ""}))
 	require.Equal(t, "604800000", of("retention.ms"))
 	require.Equal(t, "compact", of("cleanup.policy"), "others stay")
 
@@ -103,7 +112,7 @@ func TestChangedTopicConfigCounts(t *testing.T) {
 	c := w.connect()
 	require.Zero(t, createTopic(c, 7, named("t")).ErrorCode)
 	require.Zero(t, produceOne(c, "t", make([]byte, 5000)))
-	require.Zero(t, alter(c, ofTopic, "t", false, change{"max.message.bytes", set, "1000"}))
+	require.Zero(t, alter(c, target{ofTopic, "t", false}, change{"max.message.bytes", set, "1000"}))
 	require.Equal(t, kerr.MessageTooLarge.Code, produceOne(c, "t", make([]byte, 5000)))
 	w.restart()
 	require.Equal(t, kerr.MessageTooLarge.Code, produceOne(w.connect(), "t", make([]byte, 5000)))
@@ -115,10 +124,10 @@ func TestBrokerConfigs(t *testing.T) {
 	w := startWhole(t)
 	c := w.connect()
 	require.Zero(t, createTopic(c, 7, named("t")).ErrorCode)
-	require.Zero(t, alter(c, ofBroker, "", false, change{"message.max.bytes", set, "3000"}))
-	require.Zero(t, alter(c, ofBroker, "0", false, change{"message.max.bytes", set, "2000"}))
-	require.Equal(t, kerr.InvalidRequest.Code, alter(c, ofBroker, "7", false, change{"message.max.bytes", set, "1"}))
-	require.Equal(t, kerr.InvalidRequest.Code, alter(c, ofBroker, "0", false, change{"broker.id", set, "1"}))
+	require.Zero(t, alter(c, target{ofBroker, "", false}, change{"message.max.bytes", set, "3000"}))
+	require.Zero(t, alter(c, target{ofBroker, "0", false}, change{"message.max.bytes", set, "2000"}))
+	require.Equal(t, kerr.InvalidRequest.Code, alter(c, target{ofBroker, "7", false}, change{"message.max.bytes", set, "1"}))
+	require.Equal(t, kerr.InvalidRequest.Code, alter(c, target{ofBroker, "0", false}, change{"broker.id", set, "1"}))
 	check := func() {
 		row := describe(c, ofBroker, "0")["message.max.bytes"]
 		require.Equal(t, "2000", *row.Value)
@@ -135,7 +144,7 @@ func TestBrokerConfigs(t *testing.T) {
 	w.restart()
 	c = w.connect()
 	check()
-	require.Zero(t, alter(c, ofBroker, "0", false, change{"message.max.bytes", remove, ""}))
+	require.Zero(t, alter(c, target{ofBroker, "0", false}, change{"message.max.bytes", remove, ""}))
 	require.Zero(t, produceOne(c, "t", make([]byte, 2500)))
 	defaults := describe(c, ofBroker, "")
 	require.Len(t, defaults, 1)
@@ -153,12 +162,12 @@ func TestSimultaneousChangesAllCount(t *testing.T) {
 	for i := range topicKeys {
 		a, b := w.connect(), w.connect()
 		wg.Go(func() {
-			if code := alter(a, ofTopic, "t", false, change{topicKeys[i], set, fmt.Sprint(1_000_000 + i)}); code != 0 {
+			if code := alter(a, target{ofTopic, "t", false}, change{topicKeys[i], set, fmt.Sprint(1_000_000 + i)}); code != 0 {
 				t.Errorf("%s: code %d", topicKeys[i], code)
 			}
 		})
 		wg.Go(func() {
-			if code := alter(b, ofBroker, "0", false, change{brokerKeys[i], set, fmt.Sprint(2_000_000 + i)}); code != 0 {
+			if code := alter(b, target{ofBroker, "0", false}, change{brokerKeys[i], set, fmt.Sprint(2_000_000 + i)}); code != 0 {
 				t.Errorf("%s: code %d", brokerKeys[i], code)
 			}
 		})
@@ -288,4 +297,44 @@ func TestLogDirs(t *testing.T) {
 	one.Topic, one.Partitions = "t", []int32{1, 9}
 	q.Topics = append(q.Topics, one)
 	require.Len(t, ask[*kmsg.DescribeLogDirsResponse](c, 4, q).Dirs[0].Topics[0].Partitions, 1)
+}
+
+func TestMoveToAnotherLogDir(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	w := &whole{t: t, dir: first + "," + second}
+	w.start()
+	t.Cleanup(func() { w.stop() })
+	c := w.connect()
+	require.Zero(t, createTopic(c, 7, named("t")).ErrorCode)
+	require.Zero(t, produceOne(c, "t", make([]byte, 1000)))
+	move := func(topic, path string) int16 {
+		q := kmsg.NewPtrAlterReplicaLogDirsRequest()
+		d := kmsg.NewAlterReplicaLogDirsRequestDir()
+		row := kmsg.NewAlterReplicaLogDirsRequestDirTopic()
+		row.Topic, row.Partitions = topic, []int32{0}
+		d.Dir, d.Topics = path, append(d.Topics, row)
+		q.Dirs = append(q.Dirs, d)
+		return ask[*kmsg.AlterReplicaLogDirsResponse](c, 2, q).Topics[0].Partitions[0].ErrorCode
+	}
+	where := func(topic string) string {
+		for _, d := range ask[*kmsg.DescribeLogDirsResponse](c, 4, kmsg.NewPtrDescribeLogDirsRequest()).Dirs {
+			for _, row := range d.Topics {
+				if row.Topic == topic && len(row.Partitions) == 1 && !row.Partitions[0].IsFuture {
+					return d.Dir
+				}
+			}
+		}
+		return ""
+	}
+	from, to := where("t"), second
+	if from == second {
+		to = first
+	}
+	require.Equal(t, kerr.LogDirNotFound.Code, move("t", "/no/such/dir"))
+	require.Zero(t, move("t", to))
+	require.Eventually(t, func() bool { return where("t") == to }, 30*time.Second, 20*time.Millisecond)
+	require.Equal(t, kerr.ReplicaNotAvailable.Code, move("later", second), "remembered until it is made")
+	require.Zero(t, createTopic(c, 7, named("later")).ErrorCode)
+	require.Equal(t, second, where("later"))
+	require.Equal(t, kerr.InvalidTopicException.Code, move(strings.Repeat("x", 230), second), "the moving directory's name would be too long")
 }

@@ -54,6 +54,7 @@ func (a *API) served() []route {
 		{kmsg.AlterConfigs, 0, 2, typed(a.alterConfigs)},
 		{kmsg.IncrementalAlterConfigs, 0, 1, typed(a.incrementalAlterConfigs)},
 		{kmsg.DescribeLogDirs, 0, 4, typed(a.describeLogDirs)},
+		{kmsg.AlterReplicaLogDirs, 0, 2, typed(a.alterReplicaLogDirs)},
 		{kmsg.DescribeACLs, 0, 3, typed(a.describeACLs)},
 		{kmsg.CreateACLs, 0, 3, typed(a.createACLs)},
 		{kmsg.DeleteACLs, 0, 3, typed(a.deleteACLs)},
