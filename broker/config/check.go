@@ -23,11 +23,14 @@ func (s *Store) checkGiven() ([]Warning, error) {
 			errs = append(errs, fmt.Errorf("%s: %s can only be set while the broker runs: kafka-configs --broker ID --add-config %s=%s",
 				g.from, name, name, g.value))
 		}
-		if _, err := k.parse(&g.value); err != nil {
+		v, err := k.parse(&g.value)
+		if err != nil {
 			if e := new(ValueError); errors.As(err, &e) {
 				e.From, e.Key = g.from, name
 			}
 			errs = append(errs, err)
+		} else if w, ok := idle(&k, v, g); ok {
+			warnings = append(warnings, w)
 		}
 	}
 	if len(errs) > 0 {

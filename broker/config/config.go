@@ -35,7 +35,7 @@ import (
 // key or the key has another type: both are mistakes in the caller.
 type Store struct {
 	given map[string]given // what flags, --set, environment and file say; never written after Load
-	node  bool             // no zookeeper.connect: the defaults of a single node count
+	node  bool             // a single node on its embedded store: its defaults count
 
 	snap atomic.Pointer[snapshot]
 
@@ -52,8 +52,8 @@ type given struct {
 
 // Load reads the sources, checks every value and the rules between them, and
 // returns the store. The error joins everything that is wrong, each naming the
-// key, its value, where it was said and what is valid. Warnings are for what
-// does no harm: unknown keys, keys that leat does not act on.
+// key, its value, where it was said and what is valid. Warnings are about keys
+// that nobody knows, and keys whose part of leat is not there yet.
 func Load(from Sources) (*Store, []Warning, error) {
 	all, err := from.collect()
 	if err != nil {
@@ -74,7 +74,8 @@ func Defaults() *Store {
 func build(all map[string]given) (*Store, []Warning, error) {
 	twin(all, "broker.id", "node.id")
 	twin(all, "node.id", "broker.id")
-	s := &Store{given: all, node: all["zookeeper.connect"].value == ""}
+	ensemble, _ := Lookup("zookeeper.connect")
+	s := &Store{given: all, node: ensemble.Effect != "yes" || all[ensemble.Name].value == ""}
 	warnings, err := s.checkGiven()
 	if err != nil {
 		return nil, warnings, err

@@ -102,6 +102,5 @@ func parseOverrides(text string) (map[string]int, error) {
 // Dirs returns the data directories: log.dirs, or else log.dir.
 func (s *Store) Dirs() []string { return s.List("log.dirs") }
 
-// Embedded reports whether the broker runs alone, on its embedded store:
-// whether zookeeper.connect is not set.
+// Embedded reports whether the broker runs alone, on its embedded store.
 func (s *Store) Embedded() bool { return s.node }

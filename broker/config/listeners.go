@@ -108,7 +108,13 @@ func (s *Store) checkListeners(snap *snapshot) []error {
 		}
 	}
 	for _, l := range bound {
-		if l.Protocol != "PLAINTEXT" && !slices.Contains([]string{"SSL", "SASL_PLAINTEXT", "SASL_SSL"}, l.Protocol) {
+		switch l.Protocol {
+		case "PLAINTEXT":
+		case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
+			errs = append(errs, s.broken(l.Name+" wants "+l.Protocol+
+				"; leat has no TLS and no SASL yet, and does not serve in plain text what was meant to be safe",
+				"listeners", "listener.security.protocol.map"))
+		default:
 			errs = append(errs, s.broken("gives "+l.Name+" the protocol "+l.Protocol+
 				"; there are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL", "listener.security.protocol.map"))
 		}

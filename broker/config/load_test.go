@@ -56,6 +56,16 @@ func TestUnknownKeyIsNamedWithItsNeighbour(t *testing.T) {
 	require.Regexp(t, `server.properties:2: retention.ms is a topic's key; for all topics set log.retention.ms`, warnings[2].String())
 }
 
+func TestWhatIsNotThereYetIsSaid(t *testing.T) {
+	s, warnings, err := Load(Sources{Set: []string{"zookeeper.connect=zk:2181", "authorizer.class.name=kafka.security.authorizer.AclAuthorizer",
+		"replica.lag.time.max.ms=30000", "num.io.threads=3"}})
+	require.NoError(t, err)
+	require.Len(t, warnings, 2, "a default says nothing, nor does a key that leat will never need")
+	require.Equal(t, "--set: authorizer.class.name has no effect yet: it comes with security", warnings[0].String())
+	require.Equal(t, "--set: zookeeper.connect has no effect yet: it comes with the ZooKeeper cluster", warnings[1].String())
+	require.True(t, s.Embedded())
+}
+
 func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 	_, _, err := Load(Sources{File: write(t, "# a comment\nnum.partitions=x\n\nlog.segment.bytes=3\nbroken=\\u12\n")})
 	require.ErrorContains(t, err, "line 5")
@@ -94,7 +104,7 @@ func TestRulesBetweenKeys(t *testing.T) {
 		"max.connections.per.ip=0":                                                "max.connections.per.ip.overrides",
 		"inter.broker.protocol.version=5":                                         "Version 5 is not a valid version",
 		"broker.id=-1":                                                            "must be at least 0",
-		"broker.id=1001 zookeeper.connect=a:1":                                    "reserved.broker.max.id",
+		"listeners=SSL://:1":                                                      "no TLS",
 		"listeners=PLAINTEXT://:1,PLAINTEXT://:2":                                 "the name PLAINTEXT is there twice",
 		"listeners=PLAINTEXT://:1,SSL://:1":                                       "port 1 is there twice",
 		"listeners=FOO://:1":                                                      "listener.security.protocol.map",
@@ -113,10 +123,9 @@ func TestRulesBetweenKeys(t *testing.T) {
 		require.ErrorContains(t, err, "--set", set)
 	}
 	for _, set := range []string{
-		"broker.id=5000", "node.id=3 broker.id=3", "zookeeper.connect=a:1 broker.id=-1", "listeners=PLAINTEXT://127.0.0.1:1,SSL://[::1]:1",
+		"broker.id=5000", "node.id=3 broker.id=3", "listeners=PLAINTEXT://127.0.0.1:1,V6://[::1]:1 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,V6:PLAINTEXT",
 		"listeners=A://:0,B://:0 listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT advertised.listeners=B://h:1",
 		"log.retention.ms=-1", "queued.max.request.bytes=104857600", "inter.broker.protocol.version=2.8-IV1", "process.roles=",
-		"listener.name.external.ssl.keystore.password=x", "listener.name.external.plain.sasl.jaas.config=x",
 	} {
 		_, warnings, err := Load(Sources{Set: strings.Fields(set)})
 		require.NoError(t, err, set)
@@ -152,9 +161,10 @@ func TestOwnDefaultsOfASingleNode(t *testing.T) {
 	require.Equal(t, []int{0, 1, 0}, []int{s.Int("group.initial.rebalance.delay.ms"), s.Int("offsets.topic.replication.factor"), s.Int("broker.id")})
 	require.Equal(t, []Listener{{Name: "PLAINTEXT", Protocol: "PLAINTEXT", Port: 9092}}, s.Listeners())
 	require.Empty(t, s.Advertised())
-	s, _, err := Load(Sources{Set: []string{"zookeeper.connect=zk:2181/leat"}})
-	require.NoError(t, err)
-	require.Equal(t, []int{0, 3, -1}, []int{s.Int("group.initial.rebalance.delay.ms"), s.Int("offsets.topic.replication.factor"), s.Int("broker.id")})
+	k, _ := Lookup("offsets.topic.replication.factor")
+	require.Equal(t, []string{"1", "3"}, []string{*k.standard(true), *k.standard(false)})
+	k, _ = Lookup("group.initial.rebalance.delay.ms")
+	require.Equal(t, []string{"0", "0"}, []string{*k.standard(true), *k.standard(false)})
 }
 
 func TestOverridesOfAddresses(t *testing.T) {

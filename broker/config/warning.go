@@ -30,6 +30,16 @@ func unknown(key, from string) Warning {
 	return w
 }
 
+// idle is the warning for a key of a part of leat that is not there yet, set to
+// something else than its default; ok is false where there is nothing to say.
+func idle(k *Key, v value, g given) (w Warning, ok bool) {
+	standard, err := k.parse(k.Default)
+	if err != nil || !strings.HasPrefix(k.Effect, "with ") || v.text == standard.text {
+		return w, false
+	}
+	return Warning{Key: k.Name, From: g.from, Text: k.Name + " has no effect yet: it comes " + k.Effect}, true
+}
+
 // nearest returns the broker key at the least edit distance from name, or ""
 // when none is near: more than a third of the name would have to change.
 func nearest(name string) string {

@@ -15,7 +15,7 @@ import (
 // busy returns metrics in which every name has a number.
 func busy() *Metrics {
 	m := New(Options{Version: "1.2.3", Sources: Sources{
-		Self:       1,
+		Self:       func() int32 { return 1 },
 		Brokers:    func() []Broker { return []Broker{{1, "a:9092"}, {2, "b:9092"}} },
 		Controller: func() int32 { return 1 },
 		Partitions: func() iter.Seq[Partition] {

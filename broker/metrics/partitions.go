@@ -31,8 +31,9 @@ func (s *scrape) partitions() map[place]int64 {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Index, b.Index))
 	})
 	sum := totals{byTopic: map[string]int{}}
+	self := s.self()
 	for i, p := range all {
-		sum.add(p, s.m.options.Sources.Self)
+		sum.add(p, self)
 		if p.Here {
 			watermarks[place{p.Topic, p.Index}] = p.HighWatermark
 		}

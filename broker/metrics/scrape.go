@@ -188,8 +188,16 @@ func (s *scrape) cluster() {
 		}
 	}
 	if f := s.m.options.Sources.Controller; f != nil {
-		s.flag("kafka_controller_kafkacontroller_activecontrollercount", f() == s.m.options.Sources.Self)
+		s.flag("kafka_controller_kafkacontroller_activecontrollercount", f() == s.self())
 	}
+}
+
+// self is the id of this broker.
+func (s *scrape) self() int32 {
+	if f := s.m.options.Sources.Self; f != nil {
+		return f()
+	}
+	return 0
 }
 
 // limits returns how many series of each kind a page may have.

@@ -8,7 +8,7 @@ import "iter"
 type Sources struct {
 	Brokers     func() []Broker
 	Controller  func() (id int32) // -1 when there is none
-	Self        int32             // this broker's id
+	Self        func() (id int32) // this broker; 0 where nil
 	Partitions  func() iter.Seq[Partition]
 	Groups      func() iter.Seq[Group]
 	Dirs        func() []Dir
