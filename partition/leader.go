@@ -2,6 +2,7 @@ package partition
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -50,7 +51,7 @@ type Appended struct {
 func (l *Leader) Replica() *Replica { return l.replica }
 
 // Log is the leader's log. Append to it only through the Leader.
-func (l *Leader) Log() *log.Log { return l.replica.log }
+func (l *Leader) Log() *log.Log { return l.replica.Log() }
 
 // Epoch is the leader epoch.
 func (l *Leader) Epoch() int32 { return l.epoch }
@@ -63,7 +64,7 @@ func (l *Leader) HighWatermark() int64 { return l.high.Load() }
 
 // LastStable is the offset below which every transaction is decided; never
 // above the high watermark.
-func (l *Leader) LastStable() int64 { return l.replica.log.LastStableOffset(l.HighWatermark()) }
+func (l *Leader) LastStable() int64 { return l.Log().LastStableOffset(l.HighWatermark()) }
 
 // Append validates a record set, gives it offsets and writes it. The bytes of
 // set are changed in place. Where the topic wants records on disk before they
@@ -80,7 +81,7 @@ func (l *Leader) Append(set []byte, o AppendOptions) (Appended, error) {
 		l.role.RUnlock()
 		return Appended{}, ErrNotEnoughReplicas
 	}
-	done, err := l.replica.log.Append(set, log.AppendOptions{
+	done, err := l.Log().Append(set, log.AppendOptions{
 		LeaderEpoch:    l.epoch,
 		ProduceVersion: o.ProduceVersion,
 		Origin:         o.Origin,
@@ -107,7 +108,7 @@ func (l *Leader) enough() bool {
 	if inSync >= int(l.replicas.Load()) {
 		return true // all are; more cannot be asked for
 	}
-	return inSync >= isr.Required(l.replica.log.Config().MinInsyncReplicas, int(l.replicas.Load()))
+	return inSync >= isr.Required(l.Log().Config().MinInsyncReplicas, int(l.replicas.Load()))
 }
 
 func (l *Leader) appended(done log.Appended, synced bool) {
@@ -129,7 +130,8 @@ func (l *Leader) sync() {
 	l.mu.Lock()
 	end, before := l.progress.End(), l.progress.HighWatermark()
 	l.mu.Unlock()
-	if err := l.replica.log.Sync(end); err != nil {
+	err := l.onLog(func(lg *log.Log) error { return lg.Sync(end) })
+	if err != nil {
 		l.replica.logger().Error("cannot make records durable; waiting producers are refused", "error", err)
 		l.replica.lost()
 		return
@@ -145,6 +147,17 @@ func (l *Leader) sync() {
 		// How many bytes became readable is not known; any number of records
 		// has at least as many bytes, and a long poll looks for itself.
 		l.replica.watchers.Notify(wait.Event{Offset: high, Bytes: high - before})
+	}
+}
+
+// onLog uses the log, once more if it was moved to another directory meanwhile.
+func (l *Leader) onLog(use func(*log.Log) error) error {
+	for {
+		lg := l.Log()
+		err := use(lg)
+		if !errors.Is(err, log.ErrClosed) || l.Log() == lg {
+			return err
+		}
 	}
 }
 

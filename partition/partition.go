@@ -69,9 +69,8 @@ type State struct {
 // Replica is this broker's copy of one partition.
 type Replica struct {
 	id  checkpoint.Partition
-	log *log.Log
-	dir *dir.Dir
 	set *Set
+	at  atomic.Pointer[place] // never nil
 
 	leader atomic.Pointer[Leader] // nil: none here
 	gone   atomic.Bool            // deleted
@@ -81,20 +80,28 @@ type Replica struct {
 	mu sync.Mutex // one change of role at a time
 }
 
+// place is where a replica is kept. It changes when the log is moved to another
+// directory.
+type place struct {
+	log *log.Log
+	dir *dir.Dir
+}
+
 // ID names the partition.
 func (r *Replica) ID() checkpoint.Partition { return r.id }
 
-// Log is the replica's log. Appending to it is the Leader's.
-func (r *Replica) Log() *log.Log { return r.log }
+// Log is the replica's log. Appending to it is the Leader's. After the log was
+// moved to another directory, one that was got before is closed.
+func (r *Replica) Log() *log.Log { return r.at.Load().log }
 
 // TopicID returns the topic's id; zero when it has none.
-func (r *Replica) TopicID() [16]byte { return r.log.TopicID() }
+func (r *Replica) TopicID() [16]byte { return r.Log().TopicID() }
 
 // Watchers is who waits for something to happen at the partition.
 func (r *Replica) Watchers() *wait.List { return &r.watchers }
 
 // Dir is the data directory that holds the replica.
-func (r *Replica) Dir() *dir.Dir { return r.dir }
+func (r *Replica) Dir() *dir.Dir { return r.at.Load().dir }
 
 // Epoch returns the epoch at which this broker leads, -1 when it does not.
 func (r *Replica) Epoch() int32 {
@@ -113,7 +120,7 @@ func (r *Replica) Leader(epoch int32) (*Leader, error) {
 	switch {
 	case l == nil && r.gone.Load():
 		return nil, ErrUnknown
-	case r.dir.Err() != nil:
+	case r.Dir().Err() != nil:
 		return nil, ErrOffline
 	case l == nil:
 		return nil, ErrNotLeader
@@ -144,11 +151,11 @@ func (r *Replica) lead(s State) error {
 		old.retire()
 		defer r.lost() // when there is a new leader to look at
 	}
-	if err := r.log.AssignEpoch(s.LeaderEpoch); err != nil {
+	if err := r.Log().AssignEpoch(s.LeaderEpoch); err != nil {
 		r.leader.CompareAndSwap(old, nil)
 		return err
 	}
-	l := &Leader{replica: r, epoch: s.LeaderEpoch, begin: r.log.EndOffset()}
+	l := &Leader{replica: r, epoch: s.LeaderEpoch, begin: r.Log().EndOffset()}
 	l.progress = isr.Start(l.begin)
 	l.high.Store(l.begin)
 	l.setReplicas(s)
@@ -156,15 +163,21 @@ func (r *Replica) lead(s State) error {
 	return nil
 }
 
+func (r *Replica) configure(c log.Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Log().Configure(c)
+}
+
 // adopt makes the log the topic's: its id and its configuration.
 func (r *Replica) adopt(s State) error {
-	r.log.Configure(s.Config)
-	had := r.log.TopicID()
+	r.Log().Configure(s.Config)
+	had := r.Log().TopicID()
 	switch {
 	case s.TopicID == [16]byte{} || s.TopicID == had:
 		return nil
 	case had == [16]byte{}:
-		return r.log.SetTopicID(s.TopicID)
+		return r.Log().SetTopicID(s.TopicID)
 	}
 	return ErrInconsistentID
 }

@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"errors"
+
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/partition/wait"
 )
@@ -43,12 +45,21 @@ type Reading struct {
 // nothing yet.
 //
 // Errors: log.ErrOffsetOutOfRange, log.ErrClosed, *log.IOError.
-func (l *Leader) Read(q ReadRequest) (Reading, error) {
-	lg := l.replica.log
+func (l *Leader) Read(q ReadRequest) (out Reading, err error) {
+	for {
+		lg := l.Log()
+		out, err = l.read(lg, q)
+		if !errors.Is(err, log.ErrClosed) || l.Log() == lg {
+			return out, err // or else the log was moved to another directory meanwhile
+		}
+	}
+}
+
+func (l *Leader) read(lg *log.Log, q ReadRequest) (Reading, error) {
 	out := Reading{HighWatermark: l.HighWatermark(), StartOffset: lg.StartOffset(), Aborted: q.Aborted}
 	out.LastStable = lg.LastStableOffset(out.HighWatermark)
 	if q.LastFetchedEpoch >= 0 {
-		d, err := l.diverging(q)
+		d, err := diverging(lg, q)
 		if d != nil || err != nil {
 			out.Diverging = d
 			return out, err
@@ -77,10 +88,10 @@ func (l *Leader) Read(q ReadRequest) (Reading, error) {
 
 // diverging compares the epoch of the reader's last record with the leader's
 // history.
-func (l *Leader) diverging(q ReadRequest) (*Divergence, error) {
-	epoch, end := l.replica.log.EndOffsetForEpoch(q.LastFetchedEpoch)
+func diverging(lg *log.Log, q ReadRequest) (*Divergence, error) {
+	epoch, end := lg.EndOffsetForEpoch(q.LastFetchedEpoch)
 	switch {
-	case epoch == -1 || end == -1 || q.Offset < l.replica.log.StartOffset():
+	case epoch == -1 || end == -1 || q.Offset < lg.StartOffset():
 		return nil, log.ErrOffsetOutOfRange
 	case epoch < q.LastFetchedEpoch || end < q.Offset:
 		return &Divergence{Epoch: epoch, EndOffset: end}, nil
@@ -107,7 +118,7 @@ func (l *Leader) DeleteRecords(offset int64) (int64, error) {
 	if offset < 0 || offset > high {
 		return -1, log.ErrOffsetOutOfRange
 	}
-	lg := l.replica.log
+	lg := l.Log()
 	if offset > lg.StartOffset() {
 		if err := lg.SetStartOffset(offset); err != nil {
 			return -1, err

@@ -124,7 +124,9 @@ func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
 	if !ok {
 		return nil, ErrOffline
 	}
-	return &Replica{id: p, log: l, dir: d, set: s}, nil
+	r := &Replica{id: p, set: s}
+	r.at.Store(&place{log: l, dir: d})
+	return r, nil
 }
 
 // Delete gives the replica up and removes its data. Whoever waits on it is
@@ -144,11 +146,38 @@ func (s *Set) Delete(p checkpoint.Partition) error {
 	return nil
 }
 
+// Swap has a replica's log replaced by its copy in another directory: swap does
+// it while nothing changes the log, and returns the log and directory to use
+// from then on. It is what dir.Options.Swap asks for.
+//
+// Errors: ErrUnknown, and what swap returns; then the log stays.
+func (s *Set) Swap(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, error)) error {
+	r, err := s.Get(p)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone.Load() {
+		return ErrUnknown
+	}
+	if l := r.leader.Load(); l != nil {
+		l.role.Lock()
+		defer l.role.Unlock()
+	}
+	fresh, d, err := swap()
+	if err != nil {
+		return err
+	}
+	r.at.Store(&place{log: fresh, dir: d})
+	return nil
+}
+
 // Configure gives a topic's replicas a new configuration.
 func (s *Set) Configure(topic string, c log.Config) {
 	for _, r := range s.All() {
 		if r.id.Topic == topic {
-			r.log.Configure(c)
+			r.configure(c)
 		}
 	}
 }
@@ -184,7 +213,7 @@ func (s *Set) HighWatermark(p checkpoint.Partition) int64 {
 // failed.
 func (s *Set) DirOffline(d *dir.Dir) {
 	for _, r := range s.All() {
-		if r.dir == d {
+		if r.Dir() == d {
 			r.lost()
 		}
 	}
