@@ -86,7 +86,8 @@ func inits(t *Tree) []Finding {
 	return out
 }
 
-// swallowed forbids _ = f(): an error is handled or returned.
+// swallowed forbids _ = f(): an error is handled or returned. A test may close
+// something that is perhaps closed already.
 func swallowed(t *Tree) []Finding {
 	var out []Finding
 	for _, f := range t.Files {
@@ -95,7 +96,11 @@ func swallowed(t *Tree) []Finding {
 			if !ok || a.Tok != token.ASSIGN || len(a.Rhs) != 1 {
 				return true
 			}
-			_, call := a.Rhs[0].(*ast.CallExpr)
+			called, call := a.Rhs[0].(*ast.CallExpr)
+			if call && f.Test {
+				s, ok := called.Fun.(*ast.SelectorExpr)
+				call = !ok || s.Sel.Name != "Close"
+			}
 			blank := !slices.ContainsFunc(a.Lhs, func(e ast.Expr) bool { x, ok := e.(*ast.Ident); return !ok || x.Name != "_" })
 			if call && blank {
 				out = append(out, f.at("swallowed", a.Pos(), "a result is thrown away; handle the error"))

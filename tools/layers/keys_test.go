@@ -16,12 +16,6 @@ import (
 // within which the configuration itself acts on a key.
 var actedOnByConfig = []string{"listener.security.protocol.map", "leat.max.inflated.bytes"}
 
-// keysToCome are said to have effect, but nothing reads them yet.
-var keysToCome = map[string]string{
-	"log.cleaner.enable":             "the cleaner",
-	"log.cleaner.dedupe.buffer.size": "the cleaner",
-}
-
 // The table of keys says which ones leat acts on. Here the code is asked.
 func TestKeysThatAreSaidToHaveEffectAreRead(t *testing.T) {
 	tree, err := Load(os.DirFS("../.."))
@@ -48,8 +42,6 @@ func TestKeysThatAreSaidToHaveEffectAreRead(t *testing.T) {
 	for _, k := range config.Keys() {
 		reads := read[k.Name] || slices.ContainsFunc(k.Synonyms, func(s string) bool { return read[s] }) ||
 			slices.Contains(actedOnByConfig, k.Name)
-		_, later := keysToCome[k.Name]
-		require.Equal(t, k.Effect == "yes", reads || later, "%s: keys.tsv says %q; is it read: %t", k.Name, k.Effect, reads)
-		require.False(t, reads && later, "%s is read now: take it from keysToCome", k.Name)
+		require.Equal(t, k.Effect == "yes", reads, "%s: keys.tsv says %q; is it read: %t", k.Name, k.Effect, reads)
 	}
 }
