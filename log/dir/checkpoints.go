@@ -79,7 +79,9 @@ func (d *Dir) stored(name string, p checkpoint.Partition) int64 {
 
 func (d *Dir) writeRecoveryPoints() error {
 	return d.write(checkpoint.RecoveryPointFile, func(m offsets) {
-		d.each(func(p checkpoint.Partition, l *log.Log) { m[p] = l.RecoveryPoint() })
+		for _, h := range append(d.held(), d.coming()...) {
+			m[h.partition] = h.log.RecoveryPoint()
+		}
 	})
 }
 

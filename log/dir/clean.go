@@ -27,7 +27,7 @@ func (u Uncleaned) Claim(ctx context.Context) (cleaning context.Context, release
 	if !h.busy.TryLock() {
 		return ctx, nil, false
 	}
-	if h.dir.set.get(h.partition) != h {
+	if s := h.dir.set; s.get(h.partition) != h || s.coming(h.partition) != nil {
 		h.busy.Unlock()
 		return ctx, nil, false
 	}
@@ -100,8 +100,8 @@ func (s *Set) uncleaned(failed map[*held]bool) []Uncleaned {
 	var list []Uncleaned
 	for _, d := range s.online() {
 		for _, h := range d.held() {
-			if !h.log.Config().Compact || failed[h] {
-				continue
+			if !h.log.Config().Compact || failed[h] || s.coming(h.partition) != nil {
+				continue // a copy that has a record must see its tombstone too
 			}
 			if hw := s.o.HighWatermark(h.partition); hw >= 0 {
 				list = append(list, Uncleaned{h.partition, h.log, d.firstDirty(h), hw, h})

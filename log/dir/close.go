@@ -61,7 +61,7 @@ func (d *Dir) markClean() error {
 func (d *Dir) closeLogs(ctx context.Context) error {
 	var all errgroup.Group
 	all.SetLimit(d.set.o.Threads)
-	for _, h := range d.held() {
+	for _, h := range append(d.held(), d.coming()...) {
 		all.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err

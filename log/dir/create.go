@@ -86,7 +86,7 @@ func (s *Set) place(p checkpoint.Partition) *Dir {
 		case best == nil, d.admit() == nil && best.admit() != nil:
 			best = d
 		case d.admit() != nil && best.admit() == nil:
-		case len(d.logs) < len(best.logs):
+		case len(d.logs)+len(d.futures) < len(best.logs)+len(best.futures):
 			best = d
 		}
 	}

@@ -24,6 +24,10 @@
 //	delete   rename to -delete, sync            either name; by the new one the removal goes on
 //	         remove after a delay               part of the files are gone; the removal goes on
 //	         purge checkpoint entries           done again before the name is used again
+//	move     fill t-0.<tag>-future,            filled further, after its end was compared
+//	         mark t-0 as moved,                no other t-0: the mark goes, the filling goes on
+//	         rename the copy to t-0, sync      two of them: the one that is not marked is the log
+//	         rename the old t-0 to -delete     the removal goes on
 //	close    flush and close each log,          unclean
 //	         checkpoints, clean mark            unclean, or clean and complete
 //
@@ -52,6 +56,9 @@ var (
 	ErrExists = errors.New("log of this partition exists")
 	// ErrNotConfigured: the path is none of log.dirs (LOG_DIR_NOT_FOUND).
 	ErrNotConfigured = errors.New("not a configured log directory")
+	// ErrNameTooLong: a move needs a directory whose name would be longer than
+	// file names may be (INVALID_TOPIC_EXCEPTION).
+	ErrNameTooLong = errors.New("topic name is too long to be moved")
 	// ErrOwner: meta.properties says that the directory belongs to another
 	// broker or cluster.
 	ErrOwner = errors.New("log directory belongs to another broker")
@@ -70,8 +77,12 @@ type Dir struct {
 	points   checkpoints
 	removals removals
 
-	// logs and broken are guarded by set.mu.
+	moves chan struct{} // has a value when there may be something to move here; capacity 1
+
+	// logs, futures and broken are guarded by set.mu.
 	logs map[checkpoint.Partition]*held
+	// futures are copies under way to this directory.
+	futures map[checkpoint.Partition]*held
 	// broken are partitions whose log could not be opened although the disk
 	// works. They are left as they are.
 	broken map[checkpoint.Partition]error
@@ -86,6 +97,8 @@ type held struct {
 	busy sync.Mutex
 	// stop ends a cleaning under way, for a deletion should not wait for it.
 	stop atomic.Pointer[context.CancelFunc]
+	// moveError is why filling this copy failed the last time; the mover's alone.
+	moveError string
 }
 
 // Path returns the directory's path as configured.

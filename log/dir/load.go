@@ -2,6 +2,7 @@ package dir
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
@@ -16,9 +17,11 @@ import (
 	"github.com/leatmq/leat/log/vfs"
 )
 
-// found is a directory that bears a partition's name.
+// found is a directory that bears a partition's name: its log, or a copy that a
+// move was filling.
 type found struct {
 	partition checkpoint.Partition
+	kind      kind
 	path      string
 }
 
@@ -37,7 +40,8 @@ func (d *Dir) prepare() ([]found, error) {
 }
 
 // load opens logs, some at a time. An error is the disk's.
-func (d *Dir) load(logs []found) error {
+func (d *Dir) load(list []found) error {
+	logs := ofKind(list, current)
 	if len(logs) == 0 {
 		return nil
 	}
@@ -56,6 +60,10 @@ func (d *Dir) load(logs []found) error {
 	return nil
 }
 
+func ofKind(list []found, k kind) []found {
+	return slices.DeleteFunc(slices.Clone(list), func(f found) bool { return f.kind != k })
+}
+
 // takeCleanMark notes whether the directory was shut down cleanly and removes
 // the mark, so that a crash from here on counts as one.
 func (d *Dir) takeCleanMark() error {
@@ -71,7 +79,7 @@ func (d *Dir) takeCleanMark() error {
 	return d.set.o.FS.SyncDir(d.path)
 }
 
-// scan lists the logs to load and takes up removals that were under way.
+// scan lists the logs, future ones too, and takes up removals that were under way.
 func (d *Dir) scan() ([]found, error) {
 	list, err := d.set.o.FS.ReadDir(d.path)
 	if err != nil {
@@ -87,14 +95,12 @@ func (d *Dir) scan() ([]found, error) {
 		switch {
 		case !ok:
 			d.leave(name, "its name is not a partition's")
-		case k == current:
-			logs = append(logs, found{p, path})
+		case k == current, k == future:
+			logs = append(logs, found{p, k, path})
 		case k == deleted:
 			d.removals.add(removal{path: path, due: d.set.o.Now().Add(d.deleteDelay(p))})
 		case k == stray:
 			d.leave(name, "a broker put it aside")
-		case k == future:
-			d.leave(name, "the move that it belongs to is not known")
 		}
 	}
 	return logs, nil
@@ -125,13 +131,26 @@ func (d *Dir) deleteDelay(p checkpoint.Partition) time.Duration {
 // loadOne opens a log. An error is the disk's; a log that cannot be opened for
 // another reason, or not repaired for want of space, is broken and left alone.
 func (d *Dir) loadOne(f found) error {
-	mine, err := d.looksLikeLog(f.path)
+	files, err := d.set.o.FS.ReadDir(f.path)
 	if err != nil {
 		return err
 	}
-	if !mine {
+	if !looksLikeLog(files) {
 		d.leave(filepath.Base(f.path), "it has files, but none of a log")
 		return nil
+	}
+	if slices.ContainsFunc(files, func(e fs.DirEntry) bool { return e.Name() == movedMark }) {
+		to, err := d.movedTo(f.path)
+		if err != nil {
+			return err
+		}
+		if to != nil && to.Err() != nil {
+			d.addBroken(f.partition, fmt.Errorf("it may have been moved: %w", to.Err()))
+			return nil
+		}
+		if err := d.unmark(f.path); err != nil { // it has no twin: it was not
+			return err
+		}
 	}
 	o := d.logOptions(d.set.o.Config(f.partition))
 	o.Clean = d.clean
@@ -153,12 +172,9 @@ func (d *Dir) loadOne(f found) error {
 
 // looksLikeLog tells a log's directory from another that happens to have such a
 // name. A crash may have left any of a log's files, or none.
-func (d *Dir) looksLikeLog(path string) (bool, error) {
-	list, err := d.set.o.FS.ReadDir(path)
-	if err != nil || len(list) == 0 {
-		return err == nil, err
-	}
-	return slices.ContainsFunc(list, func(e fs.DirEntry) bool { return logFile.MatchString(e.Name()) }), nil
+func looksLikeLog(files []fs.DirEntry) bool {
+	return len(files) == 0 ||
+		slices.ContainsFunc(files, func(e fs.DirEntry) bool { return logFile.MatchString(e.Name()) })
 }
 
 // logFile matches the names of files in a log's directory: those of segments,

@@ -44,16 +44,18 @@ func Open(paths []string, o Options) (*Set, error) {
 func (s *Set) addDirs(paths []string) error {
 	seen := make(map[string]bool)
 	for _, path := range paths {
-		if clean := filepath.Clean(path); seen[clean] {
+		clean := filepath.Clean(path)
+		if seen[clean] {
 			return fmt.Errorf("log.dirs names %s twice", path)
-		} else {
-			seen[clean] = true
 		}
+		seen[clean] = true
 		s.dirs = append(s.dirs, &Dir{
-			path:   path,
-			set:    s,
-			logs:   make(map[checkpoint.Partition]*held),
-			broken: make(map[checkpoint.Partition]error),
+			path:    path,
+			set:     s,
+			moves:   make(chan struct{}, 1),
+			logs:    make(map[checkpoint.Partition]*held),
+			futures: make(map[checkpoint.Partition]*held),
+			broken:  make(map[checkpoint.Partition]error),
 		})
 	}
 	if len(s.dirs) == 0 {
@@ -123,7 +125,15 @@ func (s *Set) load() {
 		lists[i], err = d.prepare()
 		return err
 	})
+	s.settleTwins(lists)
 	s.parallel(func(i int, d *Dir) error { return d.load(lists[i]) })
+	for i, d := range s.dirs { // one after the other: only one copy of a log is taken up
+		if d.Err() == nil {
+			if err := d.resumeMoves(lists[i]); err != nil {
+				d.goOffline(err)
+			}
+		}
+	}
 	for _, d := range s.online() {
 		d.checkSpace()
 	}

@@ -41,6 +41,15 @@ type Options struct {
 	HighWatermark func(checkpoint.Partition) int64
 	// Clean compacts; nil: nothing is compacted.
 	Clean CleanFunc
+	// Swap gives a moved partition its new log. It keeps everything away that
+	// changes the log (appends, truncation, a new start or leader epoch), calls
+	// swap, and from then on uses the log and directory that swap returned,
+	// unless that returned an error, which Swap returns too. nil: logs cannot be
+	// moved.
+	Swap func(p checkpoint.Partition, swap func() (*log.Log, *Dir, error)) error
+	// MoveRate is replica.alter.log.dirs.io.max.bytes.per.second, asked again
+	// for every piece. nil, or 0: as fast as it goes.
+	MoveRate func() int64
 	// OnOffline is told, once per directory, that it went offline. nil: nobody.
 	OnOffline func(*Dir, error)
 	// NewID makes a cluster id when there is none. nil: by chance.
@@ -69,6 +78,9 @@ func (o *Options) setDefaults() {
 	if o.HighWatermark == nil {
 		o.HighWatermark = func(checkpoint.Partition) int64 { return -1 }
 	}
+	if o.MoveRate == nil {
+		o.MoveRate = func() int64 { return 0 }
+	}
 	if o.NewID == nil {
 		o.NewID = func() [16]byte { return uuid.New() }
 	}
@@ -92,6 +104,8 @@ func (i *Intervals) setDefaults() {
 		{&i.Producers, 10 * time.Minute},
 		{&i.Clean, 15 * time.Second},
 		{&i.Space, time.Second},
+		{&i.Sweep, time.Minute},
+		{&i.Move, time.Second},
 	} {
 		*d.value = cmp.Or(*d.value, d.unset)
 	}
@@ -108,4 +122,6 @@ type Intervals struct {
 	Producers      time.Duration // producer.id.expiration.check.interval.ms; 10 min
 	Clean          time.Duration // log.cleaner.backoff.ms: pause when nothing is dirty; 15 s
 	Space          time.Duration // how often free space is looked at; 1 s
+	Sweep          time.Duration // after how long without use a file is closed; 1 min
+	Move           time.Duration // replica.fetch.backoff.ms: pause of a move that cannot go on; 1 s
 }

@@ -62,26 +62,38 @@ func (s *Set) Delete(p checkpoint.Partition) error {
 	if err := h.dir.Err(); err != nil {
 		return err
 	}
+	if err := s.cancelMove(p); err != nil {
+		return err
+	}
 	return h.dir.discard(h)
 }
 
-// discard gives a log's directory its last name and lists it for removal.
+// discard takes a log away from those who work on it and puts it aside.
 func (d *Dir) discard(h *held) error {
 	if stop := h.stop.Load(); stop != nil {
 		(*stop)()
 	}
 	h.busy.Lock() // whoever comes later sees that it is gone
 	defer h.busy.Unlock()
+	err := d.putAside(h)
+	if h.log.Dir() != filepath.Join(d.path, h.partition.String()) {
+		d.set.drop(h)
+	}
+	return err
+}
+
+// putAside gives a log's directory its last name, durably, and lists it for
+// removal.
+func (d *Dir) putAside(h *held) error {
 	path := filepath.Join(d.path, deletedName(h.partition, d.set.o.NewID()))
 	if err := h.log.Rename(path); err != nil {
 		return d.wrap("delete", h.log.Dir(), err)
 	}
-	d.set.drop(h)
+	delay := time.Duration(h.log.Config().FileDeleteDelayMs) * time.Millisecond
+	d.removals.add(removal{path: path, due: d.set.o.Now().Add(delay), log: h.log})
 	if err := d.set.o.FS.SyncDir(d.path); err != nil {
 		return d.wrap("delete", path, err)
 	}
-	delay := time.Duration(h.log.Config().FileDeleteDelayMs) * time.Millisecond
-	d.removals.add(removal{path: path, due: d.set.o.Now().Add(delay), log: h.log})
 	return nil
 }
 

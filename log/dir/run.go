@@ -12,7 +12,9 @@ func (s *Set) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	for _, d := range s.dirs {
 		all.Go(func() { d.run(ctx) })
+		all.Go(func() { d.runMoves(ctx) })
 	}
+	all.Go(func() { s.sweep(ctx) })
 	if s.o.Clean != nil {
 		all.Go(func() { s.clean(ctx) })
 	}
@@ -118,6 +120,20 @@ func (d *Dir) retainOne(h *held, now time.Time) {
 func (d *Dir) expireProducers(now time.Time) {
 	for _, h := range d.held() {
 		h.log.RemoveExpiredProducers(now)
+	}
+}
+
+// sweep lets logs that are not used go of their files and memory.
+func (s *Set) sweep(ctx context.Context) {
+	ticker := time.NewTicker(s.o.Intervals.Sweep)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.o.Files.Sweep()
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package dir
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 
@@ -111,6 +112,9 @@ func (d *Dir) Logs() []Entry {
 	for _, h := range d.held() {
 		list = append(list, Entry{Partition: h.partition, Log: h.log})
 	}
+	for _, h := range d.coming() {
+		list = append(list, Entry{Partition: h.partition, Log: h.log, Future: true})
+	}
 	slices.SortFunc(list, func(a, b Entry) int {
 		return cmp.Or(a.Partition.Compare(b.Partition), boolCompare(a.Future, b.Future))
 	})
@@ -136,6 +140,13 @@ func (d *Dir) held() []*held {
 		list = append(list, h)
 	}
 	return list
+}
+
+// coming returns the copies under way to this directory, in no order.
+func (d *Dir) coming() []*held {
+	d.set.mu.RLock()
+	defer d.set.mu.RUnlock()
+	return slices.Collect(maps.Values(d.futures))
 }
 
 // each visits the current logs of this directory, in no order.
