@@ -75,7 +75,7 @@ func (s *Server) logEnd(c *Conn, e ending) {
 		args = append(args, "software", Escape(name+" "+version))
 	}
 	switch e.cause {
-	case CauseFrame, CauseHeader, CauseUntrusted, CauseSlowRead, CauseSlowWrite:
+	case CauseFrame, CauseHeader, CauseUntrusted, CauseSlowRead, CauseSlowWrite, CauseMemory:
 		s.complaints.warn(e.cause, "connection closed", args...)
 	default:
 		s.config.Logger.Debug("connection closed", args...)

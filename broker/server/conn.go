@@ -60,7 +60,8 @@ type Conn struct {
 const (
 	phaseIdle    int32 = iota // waits for a request
 	phaseReading              // waits for the rest of a request
-	phaseWorking              // handles, or waits for memory or for answers to leave
+	phaseStarved              // waits for memory to read the rest into
+	phaseWorking              // handles, or waits for answers to leave
 )
 
 // ending is why a connection ends; it is an error so that it can be returned.

@@ -37,6 +37,7 @@ const (
 	CauseIO        Cause = "io"         // read or write error
 	CauseIdle      Cause = "idle"       // Timeouts.Idle
 	CauseSlowRead  Cause = "slow_read"  // Timeouts.Read: a request did not come to its end
+	CauseMemory    Cause = "memory"     // Config.MaxQueuedBytes was used up for Timeouts.Read
 	CauseSlowWrite Cause = "slow_write" // Timeouts.Write: answers were not taken
 	CauseFrame     Cause = "frame"      // length out of bounds
 	CauseHeader    Cause = "header"     // request header malformed, or of an unknown api

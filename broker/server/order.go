@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -137,7 +138,7 @@ func (c *Conn) sendLocked(wait bool) {
 		if err == nil {
 			err = c.write(wait)
 		}
-		if err == errFull {
+		if errors.Is(err, errFull) {
 			// The connection's goroutine waits for the writer, so Serve's
 			// count of goroutines is above zero.
 			c.server.work.Go(c.finish)

@@ -92,9 +92,9 @@ func (o *output) push(fd int) (n int64, done bool, err error) {
 			return n, true, nil
 		}
 		n += int64(max(k, 0))
-		switch err {
-		case nil, syscall.EINTR:
-		case syscall.EAGAIN:
+		switch {
+		case err == nil, errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return n, false, nil
 		default:
 			return n, false, err

@@ -236,6 +236,27 @@ func TestBackPressure(t *testing.T) {
 	require.Eventually(t, func() bool { return s.QueuedBytes() == 0 }, 10*time.Second, time.Millisecond)
 }
 
+// Large requests that never come to their end use up the memory, but not for ever:
+// then others' large requests are read again.
+func TestMemoryComesBack(t *testing.T) {
+	s := start(t, server.Config{MaxQueuedBytes: 1 << 20, Timeouts: server.Timeouts{Read: 300 * time.Millisecond}}, handlers{produce: ack, metadata: echo})
+	for range 20 {
+		c := s.dial()
+		go func() { _, _ = c.Write(request(produce, 3, 1, make([]byte, 8<<20))[:3<<20]) }() // as far as it gets
+	}
+	require.Eventually(t, func() bool { return s.QueuedBytes() >= 1<<20 }, 10*time.Second, time.Millisecond)
+	s.dial().alive()
+	require.Eventually(t, func() bool {
+		c := s.dial()
+		if _, err := c.Write(request(produce, 3, 1, make([]byte, 200_000))); err != nil {
+			return false
+		}
+		_, err := c.Read(make([]byte, 100))
+		return err == nil
+	}, 20*time.Second, time.Millisecond)
+	require.Positive(t, s.count(s.closed, server.CauseMemory)+s.count(s.closed, server.CauseSlowRead))
+}
+
 // One connection is read no further than its bounds on what is unanswered.
 func TestInflightBounds(t *testing.T) {
 	for name, config := range map[string]server.Config{

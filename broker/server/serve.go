@@ -76,8 +76,9 @@ func (c *Conn) flushAll() {
 
 // fill reads more of the stream.
 func (c *Conn) fill(ctx context.Context) ending {
+	c.phase.Store(phaseStarved)
 	if !c.in.prepare(&c.server.budget, c.gone) {
-		return ending{cause: CauseShutdown}
+		return ending{cause: CauseShutdown} // aborted, which has its own cause
 	}
 	// A read that took all there was will not find more at once: answer before.
 	if c.readN < c.readRoom && c.unacked > 0 {
@@ -89,7 +90,7 @@ func (c *Conn) fill(ctx context.Context) ending {
 	}
 	c.phase.Store(phase)
 	err := c.read()
-	if err == errNothing {
+	if errors.Is(err, errNothing) {
 		c.flushAll()
 		err = c.read()
 	}
@@ -98,7 +99,7 @@ func (c *Conn) fill(ctx context.Context) ending {
 	case err == nil:
 		c.received = c.server.config.Now()
 		return ending{}
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return ending{cause: CausePeer}
 	case errors.Is(err, unix.ECONNRESET):
 		return ending{cause: CausePeer, dead: true}
@@ -167,7 +168,7 @@ func (c *Conn) serveFrame(frame []byte) ending {
 	a := c.prepare(h, len(frame))
 	if !c.admit() {
 		a.give()
-		return ending{cause: CauseShutdown}
+		return ending{cause: CauseShutdown} // likewise
 	}
 	begun := c.server.config.Now()
 	err = c.call(h.key, &a.Response, c.handle)

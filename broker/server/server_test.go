@@ -101,7 +101,7 @@ func start(t testing.TB, c server.Config, h server.Handler) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	go func() { r.served <- r.Serve(ctx) }()
-	t.Cleanup(func() { r.end() })
+	t.Cleanup(func() { _ = r.end() })
 	return r
 }
 
@@ -143,7 +143,7 @@ func (r *running) dial() *client {
 
 // request makes a frame with a header of v1.
 func request(key, version int16, correlation int32, body []byte) []byte {
-	b := make([]byte, 4)
+	b := binary.BigEndian.AppendUint32(nil, 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(key))
 	b = binary.BigEndian.AppendUint16(b, uint16(version))
 	b = binary.BigEndian.AppendUint32(b, uint32(correlation))

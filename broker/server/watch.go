@@ -22,9 +22,10 @@ type sample struct {
 type watched struct {
 	last sample
 	// Since when the connection has been idle, the request in reading has been
-	// looked at, the writer has been stuck; zero: it is not.
-	idle, reading, stuck time.Time
-	readingFrom          int64 // bytesIn at reading
+	// looked at, memory has been waited for, the writer has been stuck; zero: it
+	// is not.
+	idle, reading, starved, stuck time.Time
+	readingFrom                   int64 // bytesIn at reading
 }
 
 // look compares with earlier looks and says whether to close, "" if not.
@@ -47,6 +48,12 @@ func (w *watched) look(s sample, t Timeouts) Cause {
 			return CauseSlowRead
 		}
 		w.reading, w.readingFrom = s.now, s.bytesIn
+	}
+
+	// Those who wait hold memory too, so without an end to it all could wait for all.
+	starved := s.phase == phaseStarved && s.bytesIn == w.last.bytesIn
+	if since(&w.starved, starved, s.now) && over(w.starved, t.Read, s.now) {
+		return CauseMemory
 	}
 
 	if since(&w.stuck, s.blocked && s.bytesOut == w.last.bytesOut, s.now) && over(w.stuck, t.Write, s.now) {

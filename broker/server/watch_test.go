@@ -43,6 +43,9 @@ func TestWatch(t *testing.T) {
 			{0, sample{phase: phaseReading, bytesIn: 4, frames: 1}},
 			{25 * second, sample{phase: phaseReading, bytesIn: 8, frames: 2}},
 			{50 * second, sample{phase: phaseReading, bytesIn: 12, frames: 3}}}, CauseSlowRead, 80 * second},
+		"no memory for the rest": {[]step{
+			{0, sample{phase: phaseStarved, bytesIn: 4}},
+			{10 * second, sample{phase: phaseStarved, bytesIn: 40}}}, CauseMemory, 41 * second},
 		"answers not taken": {[]step{
 			{0, sample{phase: phaseWorking}},
 			{5 * second, sample{phase: phaseWorking, blocked: true, bytesOut: 100}},

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -92,7 +93,7 @@ func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	names := flags.String("scenarios", "all", "which, separated by commas")
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each subject has its turn")
-	gb := flags.Float64("gb", 1, "GB (10^9 bytes) to move in a turn; twice as much is consumed")
+	gb := flags.Float64("gb", 1, "GB (10^9 bytes) to move in a turn; four times as much is consumed")
 	warm := flags.Float64("warm-gb", 2, "GB of memory to touch before a turn")
 	leat := flags.String("leat", "bin/leat", "the leat binary; left out if it is not there")
 	leatArgs := flags.String("leat-args", "", "more arguments for leat, separated by spaces")
@@ -102,11 +103,11 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.json, "json", "", "write all turns and the summary to this file as JSON (- for standard output)")
 	flags.BoolVar(&o.quiet, "quiet", false, "do not report each turn while running")
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
+		about := usage
 		for _, s := range scenarios(1e9) {
-			fmt.Fprintf(flags.Output(), "  %-18s %s\n", s.name, s.about)
+			about += fmt.Sprintf("  %-18s %s\n", s.name, s.about)
 		}
-		fmt.Fprint(flags.Output(), "\nFlags:\n")
+		_, _ = io.WriteString(flags.Output(), about+"\nFlags:\n") // help that cannot be written helps nobody
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +14,7 @@ import (
 )
 
 // bench takes all turns and reports.
-func bench(ctx context.Context, args []string) error {
+func bench(ctx context.Context, args []string) (err error) {
 	o, err := parse(args)
 	if err != nil {
 		return err
@@ -21,7 +23,7 @@ func bench(ctx context.Context, args []string) error {
 		if o.dir, err = os.MkdirTemp("", "leat-bench-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(o.dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
 	}
 	var turns []turn
 	for _, s := range o.scenarios {
@@ -159,8 +161,10 @@ func sum(turns, base []turn) (l line) {
 
 // table writes the lines for people.
 func (s summary) table(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "scenario\tsubject\tCPU-s/GB\tx %s\tMB/s\tclient CPU-s/GB\tRSS MB\tpeak\t\n", s.Baseline)
+	var out bytes.Buffer
+	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format, args...) } // into memory
+	row("scenario\tsubject\tCPU-s/GB\tx %s\tMB/s\tclient CPU-s/GB\tRSS MB\tpeak\t\n", s.Baseline)
 	for _, l := range s.Lines {
 		cpu, rate, client, note := l.CPU.String(), fmt.Sprintf("%.0f", l.Rate.Median), fmt.Sprintf("%.2f", l.Client.Median), ""
 		if l.Rate.Most == 0 {
@@ -169,10 +173,14 @@ func (s summary) table(w io.Writer) error {
 		if l.ClientBound {
 			note = "client bound"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%v\t%s\t%s\t%.0f\t%.0f\t%s\n", l.Scenario, l.Subject,
+		row("%s\t%s\t%s\t%v\t%s\t%s\t%.0f\t%.0f\t%s\n", l.Scenario, l.Subject,
 			cpu, l.Ratio, rate, client, l.RSS.Median, l.Peak.Median, note)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := w.Write(out.Bytes())
+	return err
 }
 
 // writeJSON writes everything to a file, or to standard output for "-".

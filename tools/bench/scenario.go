@@ -15,7 +15,7 @@ func scenarios(bytes int64) []scenario {
 		return load.Workload{Batch: batch, LZ4: lz4, Connections: 4, Inflight: 5, Bytes: bytes}
 	}
 	consume := func(fetch int) load.Workload {
-		return load.Workload{Consume: true, Batch: 64 << 10, Fetch: fetch, Connections: 4, Inflight: 5, Bytes: 2 * bytes, FillBytes: bytes / 2}
+		return load.Workload{Consume: true, Batch: 64 << 10, Fetch: fetch, Connections: 4, Inflight: 5, Bytes: 4 * bytes, FillBytes: bytes / 2}
 	}
 	return []scenario{
 		{name: "produce-16k", about: "batches of 16 KiB, 5 requests in flight, acks=1", load: produce(16<<10, false)},

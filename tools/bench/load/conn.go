@@ -61,7 +61,7 @@ func (c *conn) readAll() ([]byte, error) {
 		c.answer = make([]byte, 64<<10)
 	}
 	c.answer = c.answer[:cap(c.answer)]
-	for have, whole := 0, 4; ; {
+	for have := 0; ; {
 		n, err := c.socket.Read(c.answer[have:])
 		if err != nil {
 			return nil, err
@@ -69,7 +69,7 @@ func (c *conn) readAll() ([]byte, error) {
 		if have += n; have < 4 {
 			continue
 		}
-		whole = 4 + int(binary.BigEndian.Uint32(c.answer))
+		whole := 4 + int(binary.BigEndian.Uint32(c.answer))
 		switch {
 		case have == whole:
 			return c.answer[4:whole], nil

@@ -50,7 +50,7 @@ func (b *Broker) Serve(ctx context.Context, l net.Listener) error {
 		}
 		wg.Go(func() {
 			defer context.AfterFunc(ctx, func() { _ = socket.SetDeadline(time.Unix(1, 0)) })()
-			defer socket.Close()
+			defer func() { _ = socket.Close() }() // all was sent, or nobody is there to send to
 			c := conn{broker: b, socket: socket.(*net.TCPConn)}
 			c.serve()
 		})
