@@ -36,6 +36,7 @@ public class Tools {
         System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
         Exit.Procedure stop = (code, message) -> {
             if (exit == null) exit = code;
+            hush(out, err);
             throw new Stopped(code);
         };
         Exit.setExitProcedure(stop);
@@ -46,9 +47,7 @@ public class Tools {
             out.to = o;
             err.to = e;
             int rc = run(JSON.readTree(line));
-            System.out.flush();
-            System.err.flush();
-            out.to = err.to = OutputStream.nullOutputStream();
+            hush(out, err);
             ObjectNode answer = JSON.createObjectNode();
             answer.put("rc", rc).put("out", o.toString(StandardCharsets.UTF_8)).put("err", e.toString(StandardCharsets.UTF_8));
             answers.println(JSON.writeValueAsString(answer));
@@ -66,16 +65,24 @@ public class Tools {
         tool.setDaemon(true);
         tool.start();
         tool.join(job.path("timeoutMs").asLong(60000));
-        if (!tool.isAlive()) return exit == null ? 0 : exit;
-        for (Runnable hook : new ArrayList<>(hooks)) { // as SIGTERM would
+        boolean hangs = tool.isAlive();
+        for (Runnable hook : new ArrayList<>(hooks)) { // as the end of the process, or SIGTERM, would
             Thread t = new Thread(hook);
             t.setDaemon(true);
             t.start();
             t.join(5000);
         }
+        if (!hangs) return exit == null ? 0 : exit;
         tool.join(2000);
         tool.interrupt();
         return 143;
+    }
+
+    /** Ends a job's output: what its threads still say goes nowhere, as after the end of a process. */
+    static void hush(Redirect out, Redirect err) {
+        System.out.flush();
+        System.err.flush();
+        out.to = err.to = OutputStream.nullOutputStream();
     }
 
     static void call(String name, String[] args) {
