@@ -156,7 +156,8 @@ func (c *Controller) settle(ctx context.Context, im *image.Image) error {
 			c.o.Logger.Warn("partition in the data directory cannot be adopted; it is left alone",
 				"topic", e.Topic, "partition", e.Partition, "id", e.TopicID.String())
 		}
-		c.o.Logger.Info("the tree is new: adopting the partitions of the data directory",
+		c.o.Logger.Info("the tree is new: adopting the partitions of the data directory; "+
+			"their topics keep everything until retention.ms and retention.bytes are set anew",
 			"topics", len(step.Changes.Topics), "partitions", len(existing)-len(left))
 		c.image.Store(im)
 		return c.carryOut(ctx, step)

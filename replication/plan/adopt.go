@@ -62,8 +62,9 @@ func (d *draft) adopt(broker int32, found []Existing) (left []Existing) {
 }
 
 // adoptedConfig is what an adopted topic is configured as. What it was is lost
-// with the old tree; but Kafka's own topics have theirs, and where the cleaner
-// has worked, deleting by age what was kept by key would lose records.
+// with the old tree; Kafka's own topics have theirs, and of all others nothing
+// is deleted until somebody says how long it is to be kept: a default could
+// destroy what was meant to stay. Where the cleaner has worked, it goes on.
 func (d *draft) adoptedConfig(name string, found []Existing) map[string]string {
 	if spec, ok := d.s.Internal[name]; ok {
 		return spec.Config
@@ -71,5 +72,5 @@ func (d *draft) adoptedConfig(name string, found []Existing) map[string]string {
 	if slices.ContainsFunc(found, func(e Existing) bool { return e.Compacted }) {
 		return map[string]string{"cleanup.policy": "compact"}
 	}
-	return nil
+	return map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}
 }

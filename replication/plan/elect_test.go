@@ -206,6 +206,7 @@ func TestAdopt(t *testing.T) {
 		"broker 0: lead t-1 epoch 0 isr [0] new true\n"+
 		"broker 0: lead t-2 epoch 5 isr [0] new false\n", ordered(step))
 	require.False(t, im.Topic("old").ID.IsZero())
+	require.Equal(t, map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}, im.Topic("t").Config, "nothing is deleted by a guess")
 	require.Equal(t, "compact", im.Topic("keyed").Config["cleanup.policy"])
 	require.Equal(t, "compact", im.Topic(topic.ConsumerOffsets).Config["cleanup.policy"])
 	require.True(t, im.Topic(topic.ConsumerOffsets).Internal)
