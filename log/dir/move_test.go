@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,17 +227,17 @@ func TestMoveFollowsRetention(t *testing.T) {
 func TestMovedLogIsNotCleaned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s *dir.Set
-		cleaned := 0
+		var cleaned atomic.Int32
 		w := newWorld(t, 1)
 		w.paths = []string{"/a", "/b"}
 		known(w, &s)
 		w.o.Clean = func(_ context.Context, logs []dir.Uncleaned) (dir.Cleaned, bool, error) {
-			cleaned += len(logs)
+			cleaned.Add(int32(len(logs)))
 			return dir.Cleaned{}, false, nil
 		}
 		r := &replica{}
 		w.o.Swap = func(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, error)) error {
-			if cleaned == 0 {
+			if cleaned.Load() == 0 {
 				return errors.New("not yet")
 			}
 			return r.swap(p, swap)
@@ -247,11 +248,11 @@ func TestMovedLogIsNotCleaned(t *testing.T) {
 		require.NoError(t, s.Move(part("t", 0), "/b"))
 		run(t, s, func() {
 			time.Sleep(10 * time.Minute)
-			require.Zero(t, cleaned)
+			require.Zero(t, cleaned.Load())
 			require.Equal(t, 1, w.said.count("not yet"), "said once")
 			require.NoError(t, s.Move(part("t", 0), "/a"))
 			time.Sleep(time.Minute)
-			require.Positive(t, cleaned)
+			require.Positive(t, cleaned.Load())
 		})
 		w.close(s)
 	})
