@@ -81,9 +81,11 @@ func (d *Dir) tasks() []task {
 // flushDue makes durable what flush.ms no longer lets wait.
 func (d *Dir) flushDue(now time.Time) {
 	for _, h := range d.held() {
-		limit := h.log.Config().FlushMs
 		end := h.log.EndOffset()
-		if end > h.log.RecoveryPoint() && now.Sub(h.log.LastFlush()).Milliseconds() >= limit {
+		if end <= h.log.RecoveryPoint() {
+			continue
+		}
+		if limit := h.log.Config().FlushMs; now.Sub(h.log.LastFlush()).Milliseconds() >= limit {
 			d.logFailed(h.log, h.log.Flush(end))
 		}
 	}

@@ -96,3 +96,17 @@ func BenchmarkClose(b *testing.B) {
 		require.NoError(b, s.Close(context.Background()))
 	}
 }
+
+// BenchmarkIdleSecond is what 10,000 idle partitions cost each second.
+func BenchmarkIdleSecond(b *testing.B) {
+	path := b.TempDir()
+	manyLogs(b, path, 10_000)
+	s, err := dir.Open([]string{path}, quiet())
+	require.NoError(b, err)
+	for b.Loop() {
+		for _, d := range s.Dirs() {
+			dir.IdleSecond(d)
+		}
+	}
+	require.NoError(b, s.Close(context.Background()))
+}
