@@ -44,7 +44,10 @@ func startWith(t *testing.T, o partition.Options) *world {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	w.dirs, err = dir.Open([]string{"/data"}, dir.Options{FS: w.disk, Logger: quiet, BrokerID: 1, MinFree: -1})
+	w.dirs, err = dir.Open([]string{"/data", "/other"}, dir.Options{
+		FS: w.disk, Logger: quiet, BrokerID: 1, MinFree: -1,
+		Swap: func(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, error)) error { return w.Swap(p, swap) },
+	})
 	require.NoError(w.t, err)
 	w.o.Dirs, w.o.Logger = w.dirs, quiet
 	w.Set = partition.NewSet(w.o)
@@ -324,6 +327,41 @@ func TestRetirementWaitsForAppends(t *testing.T) {
 			require.True(t, offset == 0 || offset < fresh.Begin(), "offset %d of epoch %d, which ended at %d", offset, epoch-1, fresh.Begin())
 		}
 	}
+}
+
+// A log that moves to another directory goes on as if nothing had happened.
+func TestMovedLogGoesOn(t *testing.T) {
+	w := start(t)
+	stop := w.run()
+	defer stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := w.dirs.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	l := w.lead(0)
+	from := l.Replica().Dir().Path()
+	to := map[string]string{"/data": "/other", "/other": "/data"}[from]
+	next := int64(0)
+	appendMore := func() {
+		done, err := produce(l, 1)
+		require.NoError(t, err)
+		require.Equal(t, next, done.BaseOffset)
+		next++
+		got, err := l.Read(partition.ReadRequest{Offset: 0, MaxBytes: 1, MinOne: true, LastFetchedEpoch: -1})
+		require.NoError(t, err)
+		got.Slice.Release()
+	}
+	appendMore()
+	require.NoError(t, w.dirs.Move(p, to))
+	require.Eventually(t, func() bool { appendMore(); return l.Replica().Dir().Path() == to }, 10*time.Second, time.Millisecond)
+	appendMore()
+	require.Equal(t, next, l.HighWatermark())
+	require.NoError(t, l.Alive())
+	cancel()
+	all.Wait()
 }
 
 // An idle partition costs less than 4 KiB, its log included.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/leatmq/leat/log"
@@ -31,6 +32,9 @@ type Set struct {
 	seed   maphash.Seed
 	shards [64]shard
 	commit commit
+
+	mu     sync.Mutex
+	topics map[string][]*Replica // all replicas, by topic
 }
 
 // shard holds the replicas whose names hash to it.
@@ -45,7 +49,7 @@ func NewSet(o Options) *Set {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Set{o: o, seed: maphash.MakeSeed()}
+	s := &Set{o: o, seed: maphash.MakeSeed(), topics: make(map[string][]*Replica)}
 	s.commit.more = make(chan struct{}, 1)
 	return s
 }
@@ -96,14 +100,44 @@ func (s *Set) Lead(p checkpoint.Partition, st State) error {
 	if err := r.lead(st); err != nil {
 		return fmt.Errorf("%s: %w", p, err)
 	}
-	sh := s.shard(maphash.String(s.seed, p.Topic), p.Index)
+	s.add(r)
+	return nil
+}
+
+// add has the replica found from now on.
+func (s *Set) add(r *Replica) {
+	sh := s.shard(maphash.String(s.seed, r.id.Topic), r.id.Index)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if sh.replicas[r.id] == r {
+		return
+	}
 	if sh.replicas == nil {
 		sh.replicas = make(map[checkpoint.Partition]*Replica)
 	}
-	sh.replicas[p] = r
-	return nil
+	sh.replicas[r.id] = r
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.topics[r.id.Topic] = append(s.topics[r.id.Topic], r)
+}
+
+// take has the replica not found any more, and returns it; nil if there is none.
+func (s *Set) take(p checkpoint.Partition) *Replica {
+	sh := s.shard(maphash.String(s.seed, p.Topic), p.Index)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.replicas[p]
+	if r == nil {
+		return nil
+	}
+	delete(sh.replicas, p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := slices.DeleteFunc(s.topics[p.Topic], func(other *Replica) bool { return other == r })
+	if s.topics[p.Topic] = left; len(left) == 0 {
+		delete(s.topics, p.Topic)
+	}
+	return r
 }
 
 // open finds or makes the log of a replica that is not in the set yet.
@@ -132,12 +166,7 @@ func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
 // Delete gives the replica up and removes its data. Whoever waits on it is
 // woken. Deleting what is not there succeeds.
 func (s *Set) Delete(p checkpoint.Partition) error {
-	sh := s.shard(maphash.String(s.seed, p.Topic), p.Index)
-	sh.mu.Lock()
-	r := sh.replicas[p]
-	delete(sh.replicas, p)
-	sh.mu.Unlock()
-	if r != nil {
+	if r := s.take(p); r != nil {
 		r.remove()
 	}
 	if err := s.o.Dirs.Delete(p); err != nil && !errors.Is(err, dir.ErrUnknown) {
@@ -175,23 +204,21 @@ func (s *Set) Swap(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, erro
 
 // Configure gives a topic's replicas a new configuration.
 func (s *Set) Configure(topic string, c log.Config) {
-	for _, r := range s.All() {
-		if r.id.Topic == topic {
-			r.configure(c)
-		}
+	s.mu.Lock()
+	replicas := slices.Clone(s.topics[topic])
+	s.mu.Unlock()
+	for _, r := range replicas {
+		r.configure(c)
 	}
 }
 
 // All returns the replicas in no particular order.
 func (s *Set) All() []*Replica {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var out []*Replica
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.RLock()
-		for _, r := range sh.replicas {
-			out = append(out, r)
-		}
-		sh.mu.RUnlock()
+	for _, replicas := range s.topics {
+		out = append(out, replicas...)
 	}
 	return out
 }

@@ -72,6 +72,7 @@ var codes = []struct {
 	{dir.ErrExists, kerr.KafkaStorageError},
 	{dir.ErrNotConfigured, kerr.LogDirNotFound},
 	{dir.ErrOwner, kerr.KafkaStorageError},
+	{dir.ErrNameTooLong, kerr.InvalidTopicException},
 	{vfs.ErrLocked, kerr.KafkaStorageError},
 
 	// What a consumer or an administrator asked for.

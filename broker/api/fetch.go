@@ -44,7 +44,7 @@ type fetchCall struct {
 // until there is an error to tell, or for MaxWait. The first partition with data
 // always sends a whole batch, so that nobody gets stuck at a large one.
 func (a *API) fetch(_ context.Context, r *server.Request, w *server.Response) server.Outcome {
-	c := a.fetchCalls.Get().(*fetchCall)
+	c := a.getFetch()
 	if err := c.q.decode(r.Body, r.Version); err != nil {
 		a.putFetch(c)
 		return r.Untrusted(err)
@@ -162,11 +162,15 @@ func (r *fetchRow) refuse(err error) {
 	r.highWatermark, r.lastStable, r.logStart = -1, -1, -1
 }
 
+func (a *API) getFetch() *fetchCall { return a.fetchCalls.Get().(*fetchCall) }
+
 // putFetch gives the call back, without pointers into the last request.
 func (a *API) putFetch(c *fetchCall) {
 	c.out.release()
-	c.q.forgetRequest()
+	clear(c.q.parts)
+	clear(c.q.forgotten)
 	clear(c.seen)
+	c.q.parts, c.q.forgotten = c.q.parts[:0], c.q.forgotten[:0]
 	c.out.code, c.out.session = 0, 0
 	if cap(c.q.parts) > keepParts || cap(c.out.rows) > keepParts {
 		*c = fetchCall{raw: c.raw, work: c.work}

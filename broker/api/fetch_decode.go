@@ -13,6 +13,14 @@ import (
 
 // fetchRequest is a decoded Fetch. It points into the request's buffer.
 type fetchRequest struct {
+	fetchTerms
+	parts     []fetchPart
+	forgotten []fetchPart // only what names a partition
+}
+
+// fetchTerms is what a Fetch asks of its answer as a whole. It outlives the
+// request's buffer.
+type fetchTerms struct {
 	version      int16
 	replica      int32 // -1: a consumer
 	maxWaitMs    int32
@@ -21,8 +29,6 @@ type fetchRequest struct {
 	isolation    int8
 	sessionID    int32
 	sessionEpoch int32
-	parts        []fetchPart
-	forgotten    []fetchPart // only what names a partition
 }
 
 // fetchPart is what a Fetch asks of one partition.
@@ -51,10 +57,8 @@ type fetchPart struct {
 //	v15  the replica goes into a tagged field (KIP-903)
 //	v17  + directory id of a follower
 func (q *fetchRequest) decode(body []byte, version int16) error {
-	*q = fetchRequest{
-		version: version, replica: -1, maxBytes: math.MaxInt32, sessionEpoch: session.Final,
-		parts: q.parts[:0], forgotten: q.forgotten[:0],
-	}
+	q.fetchTerms = fetchTerms{version: version, replica: -1, maxBytes: math.MaxInt32, sessionEpoch: session.Final}
+	q.parts, q.forgotten = q.parts[:0], q.forgotten[:0]
 	r := reader{rest: body, flexible: version >= flexibleFrom(kmsg.Fetch), elements: maxElements}
 	if version <= 14 {
 		q.replica = r.int32()
@@ -156,4 +160,4 @@ func (q *fetchRequest) replicaState(r *reader) {
 }
 
 // byID says whether topics are named by their ids.
-func (q *fetchRequest) byID() bool { return q.version >= 13 }
+func (q *fetchTerms) byID() bool { return q.version >= 13 }

@@ -9,61 +9,58 @@ import (
 	"github.com/leatmq/leat/partition/wait"
 )
 
-// parkedFetch is a long poll: an answer that waits for records.
+// parkedFetch is a long poll: an answer that waits for records. It keeps what
+// it needs of its call and no more, for there may be one per consumer.
 type parkedFetch struct {
 	api      *API
 	deferred *server.Deferred
 	conn     *server.Conn
 	session  *session.Session
+	terms    fetchTerms
 	full     bool // see fetchChanged
 	wake     func()
 	until    time.Time
 	deadline wait.Deadline
 
-	mu   sync.Mutex
-	call *fetchCall // nil: answered
+	mu       sync.Mutex
+	answered bool
 }
 
 // lookIn is how often a long poll looks whether its client is still there.
 const lookIn = 30 * time.Second
 
-// parkFetch takes the call and the session and answers when the call has what
-// it waits for, or its time is up.
+// parkFetch takes the call and the session and answers when there is what the
+// call waits for, or its time is up.
 func (a *API) parkFetch(c *fetchCall, s *session.Session, r *server.Request, full bool) {
-	c.q.forgetRequest()
 	p := &parkedFetch{
-		api: a, deferred: r.Defer(), conn: r.Conn, session: s, full: full, call: c,
+		api: a, deferred: r.Defer(), conn: r.Conn, session: s, terms: c.q.fetchTerms, full: full,
 		until: r.Received.Add(time.Duration(c.q.maxWaitMs) * time.Millisecond),
 	}
 	p.wake = func() { p.attempt(false) }
 	p.deadline.Expire = p.expire
-	p.mu.Lock()
-	c.remark(s)
-	ready := !s.Watcher.Arm(int64(c.want-c.got), p.wake)
-	p.mu.Unlock()
 	if !a.deadlines.Add(&p.deadline, p.nextLook()) {
+		a.putFetch(c)
 		p.attempt(true) // the broker stops
 		return
 	}
+	p.mu.Lock()
+	ready := !p.answered && !c.await(p)
+	p.mu.Unlock()
+	a.putFetch(c)
 	if ready {
 		p.attempt(false)
 	}
 }
 
-// forgetRequest drops what points into the request's buffer.
-func (q *fetchRequest) forgetRequest() {
-	clear(q.parts)
-	clear(q.forgotten)
-	q.parts, q.forgotten = q.parts[:0], q.forgotten[:0]
-}
-
-// remark gives back what the answer has so far, and has its partitions looked
-// at again: they have something that the client does not know.
-func (c *fetchCall) remark(s *session.Session) {
+// await gives back what the answer has so far, and asks to be woken when there
+// is enough. Partitions with something that the client does not know are looked
+// at again then. It returns false when there is enough by now. p.mu is held.
+func (c *fetchCall) await(p *parkedFetch) bool {
 	for i := range c.out.rows {
-		s.Watcher.Mark(&c.out.rows[i].part.Link)
+		p.session.Watcher.Mark(&c.out.rows[i].part.Link)
 	}
 	c.out.release()
+	return p.session.Watcher.Arm(int64(c.want-c.got), p.wake)
 }
 
 func (p *parkedFetch) nextLook() time.Time {
@@ -77,31 +74,25 @@ func (p *parkedFetch) nextLook() time.Time {
 // expire answers when the time is up. Before, it only looks whether the client
 // is still there.
 func (p *parkedFetch) expire(stopping bool) {
-	late := stopping || p.conn.Closed() || !p.api.Now().Before(p.until)
-	if !late && p.api.deadlines.Add(&p.deadline, p.nextLook()) {
-		// An answer meanwhile has not found the deadline to remove.
-		p.mu.Lock()
-		answered := p.call == nil
-		p.mu.Unlock()
-		if answered {
-			p.api.deadlines.Remove(&p.deadline)
-		}
-		return
+	if stopping || p.conn.Closed() || !p.api.Now().Before(p.until) || !p.lookLater() {
+		p.attempt(true)
 	}
-	p.attempt(true)
+}
+
+// lookLater sets the deadline again, unless the answer came meanwhile. It
+// returns false when nobody looks at deadlines any more.
+func (p *parkedFetch) lookLater() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answered || p.api.deadlines.Add(&p.deadline, p.nextLook())
 }
 
 // attempt answers if there is enough, or late, which takes what there is.
 func (p *parkedFetch) attempt(late bool) {
-	p.mu.Lock()
-	c := p.call
-	if c == nil || !p.gather(late) {
-		p.mu.Unlock()
+	c := p.gather(late)
+	if c == nil {
 		return
 	}
-	p.call = nil
-	c.finish(p.session)
-	p.mu.Unlock()
 	p.api.deadlines.Remove(&p.deadline)
 	p.deferred.Answer(func(w *server.Response) {
 		c.out.encode(w)
@@ -109,20 +100,28 @@ func (p *parkedFetch) attempt(late bool) {
 	})
 }
 
-// gather fills the answer and returns true if it is to be sent; else it arms
-// the session again. p.mu is held.
-func (p *parkedFetch) gather(late bool) bool {
-	c, s := p.call, p.session
+// gather returns the answer if it is to be sent, and gives the session back;
+// else it waits on and returns nil.
+func (p *parkedFetch) gather(late bool) *fetchCall {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.answered {
+		return nil
+	}
+	c, s := p.api.getFetch(), p.session
+	c.q.fetchTerms = p.terms
 	s.Watcher.Disarm()
 	for {
-		c.rewind()
+		c.begin(p.api.Config.Int("fetch.max.bytes"), p.conn.Listener())
 		p.api.fetchChanged(c, s, p.full)
 		if late || c.enough() || s.Closed() {
-			return true
+			p.answered = true
+			c.finish(s)
+			return c
 		}
-		c.remark(s)
-		if s.Watcher.Arm(int64(c.want-c.got), p.wake) {
-			return false
+		if c.await(p) {
+			p.api.putFetch(c)
+			return nil
 		}
 	}
 }
