@@ -62,7 +62,7 @@ func (d *Dir) moveOn(ctx context.Context, f *held) bool {
 	case errors.Is(err, errBehind), errors.Is(err, errNoLog), errors.Is(err, log.ErrClosed):
 	case f.moveError != err.Error(): // once
 		f.moveError = err.Error()
-		d.set.o.Logger.Error("moving a log cannot go on and is tried again", "to", f.log.Dir(), "error", err)
+		d.set.o.Logger.Warn("moving a log cannot go on and is tried again", "to", f.log.Dir(), "error", err)
 	}
 	return false
 }

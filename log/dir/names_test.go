@@ -72,3 +72,24 @@ func TestMadeNames(t *testing.T) {
 	_, ok = futureName(long, tag)
 	require.False(t, ok, "it would be longer than a file name may be")
 }
+
+// FuzzParseName: a name that is taken for a partition's is one that a broker
+// would give.
+func FuzzParseName(f *testing.F) {
+	for _, seed := range []string{"orders-3", "orders-3.0123456789abcdef0123456789abcdef-delete", "a.b-c-0", "-", ".-future", "x-00"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		p, k, ok := parseName(name)
+		if !ok {
+			return
+		}
+		if k == current && p.String() != name {
+			t.Fatalf("%q was taken for %v", name, p)
+		}
+		again, k, ok := parseName(deletedName(p, [16]byte{1}))
+		if !ok || k != deleted || again.Index != p.Index {
+			t.Fatalf("%q cannot be deleted: %v %v", name, again, ok)
+		}
+	})
+}
