@@ -47,6 +47,10 @@ type runner struct {
 	report Report
 	nextID int
 
+	// loading is held for reading by whoever sends a record, and for writing
+	// while everything is read back: so the reading comes to an end.
+	loading sync.RWMutex
+
 	mu      sync.Mutex // guards history and broken, which producers write
 	history *History
 	broken  error // the first promise that an acknowledgement broke
@@ -94,7 +98,9 @@ func (r *runner) round(ctx context.Context, i int, idempotent *sync.WaitGroup) e
 			err = r.producer(ctx, "idempotent", idempotent, kgo.ProducerBatchCompression(kgo.Lz4Compression()))
 		}
 	} else {
+		r.loading.Lock()
 		err = r.check(ctx)
+		r.loading.Unlock()
 	}
 	if err == nil {
 		err = r.loadUntilKilled(ctx, b)
@@ -157,7 +163,7 @@ func (r *runner) producer(ctx context.Context, kind string, wg *sync.WaitGroup, 
 	}
 	wg.Go(func() {
 		defer cl.Close()
-		window := make(chan struct{}, 1000)
+		window := make(chan struct{}, 100)
 		for id := first; ; id++ {
 			select {
 			case window <- struct{}{}:
@@ -165,10 +171,12 @@ func (r *runner) producer(ctx context.Context, kind string, wg *sync.WaitGroup, 
 				return
 			}
 			name := fmt.Sprintf("%s-%d", kind, id)
+			r.loading.RLock()
 			cl.Produce(ctx, &kgo.Record{Topic: topic, Key: []byte(name), Value: value(name)}, func(k *kgo.Record, err error) {
 				<-window
 				r.acknowledged(ctx, k, err)
 			})
+			r.loading.RUnlock()
 		}
 	})
 	return nil
