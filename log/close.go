@@ -27,7 +27,7 @@ func (l *Log) settle() error {
 	if err := l.writeDirtyEpochs(); err != nil {
 		return err
 	}
-	if err := l.takeSnapshot(l.EndOffset(), true); err != nil {
+	if err := l.takeSnapshot(l.EndOffset()); err != nil {
 		return l.fail("close", err)
 	}
 	if err := l.active().Seal(); err != nil {

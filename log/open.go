@@ -148,7 +148,7 @@ func (l *Log) settleProducers(scanned bool) error {
 	if !scanned && len(l.snapshots) == 0 && end > l.FirstSegment() {
 		// Written by a Kafka that had none, or all were removed: nothing to know
 		// is better than reading everything, as in Kafka.
-		return l.takeSnapshot(end, false)
+		return l.takeSnapshot(end)
 	}
 	if !scanned {
 		if err := l.loadProducers(end); err != nil {

@@ -104,6 +104,7 @@ func (l *Log) recoverFrom(first int) error {
 		}
 		if i > first && s.Base() > list[i-1].Next() {
 			l.logger().Warn("offsets are missing between two segments", "from", list[i-1].Next(), "to", s.Base())
+			list[i-1].SetNext(s.Base())
 		}
 		cut, err := l.recoverOne(s, it)
 		if err != nil {
@@ -156,7 +157,7 @@ func (l *Log) resnapshot(at int64) error {
 	if err := l.removeSnapshots(func(offset int64) bool { return offset >= at }); err != nil {
 		return err
 	}
-	return l.takeSnapshot(at, false)
+	return l.takeSnapshot(at)
 }
 
 // repairAborted makes the transaction index of a segment anew, by replaying the

@@ -46,7 +46,7 @@ func (l *Log) Roll() error {
 // list everything done can stay: on an error the old one remains active.
 func (l *Log) roll(base int64) error {
 	old := l.active()
-	if err := l.takeSnapshot(l.EndOffset(), false); err != nil {
+	if err := l.takeSnapshot(l.EndOffset()); err != nil {
 		return l.failWrite("roll", err)
 	}
 	if err := old.Seal(); err != nil {

@@ -19,9 +19,9 @@ const snapshotSuffix = ".snapshot"
 func snapshotName(offset int64) string { return segment.Name(offset) + snapshotSuffix }
 
 // takeSnapshot saves the producers as they are at the end offset, unless the newest
-// snapshot says the same. A snapshot that was lost costs a longer replay and no more,
-// so it need not be durable at once.
-func (l *Log) takeSnapshot(offset int64, durable bool) error {
+// snapshot says the same. A snapshot that was lost or torn costs a longer replay and no
+// more, so nobody waits for the disk.
+func (l *Log) takeSnapshot(offset int64) error {
 	n := len(l.snapshots)
 	if n > 0 && l.snapshots[n-1] >= offset {
 		return nil
@@ -33,19 +33,15 @@ func (l *Log) takeSnapshot(offset int64, durable bool) error {
 		return nil // nothing was ever appended
 	}
 	data := producer.EncodeSnapshot(states)
-	if err := l.writeSnapshot(offset, data, durable); err != nil {
+	if err := l.writeSnapshot(offset, data); err != nil {
 		return err
 	}
 	l.snapshots = append(l.snapshots, offset)
 	return nil
 }
 
-func (l *Log) writeSnapshot(offset int64, data []byte, durable bool) error {
-	path := l.home.Path(snapshotName(offset))
-	if durable {
-		return vfs.WriteFileAtomic(l.fs(), path, data)
-	}
-	f, err := l.fs().OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+func (l *Log) writeSnapshot(offset int64, data []byte) error {
+	f, err := l.fs().OpenFile(l.home.Path(snapshotName(offset)), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}

@@ -37,10 +37,11 @@ func (l *Log) Truncate(offset int64) error {
 	if err != nil {
 		return l.fail("truncate", err)
 	}
-	l.end.Store(end)
 	l.start.Store(min(l.StartOffset(), offset))
+	end = max(end, l.StartOffset()) // where offsets are missing before the first batch
+	l.end.Store(end)
 	l.began()
-	l.cutEpochs(offset)
+	l.cutEpochs(end)
 	if err := l.removeSnapshots(func(at int64) bool { return at > end }); err != nil {
 		return l.fail("truncate", err)
 	}
