@@ -1,0 +1,3 @@
+// Package verify checks data directories and partition directories without
+// changing them.
+package verify
