@@ -12,6 +12,7 @@ import (
 	"github.com/leatmq/leat/log/compact"
 	"github.com/leatmq/leat/log/compress"
 	"github.com/leatmq/leat/log/dir"
+	"github.com/leatmq/leat/partition"
 )
 
 // serverConfig is the configuration in the server's terms.
@@ -67,6 +68,8 @@ func (b *Broker) dirOptions(files *log.FileCache) dir.Options {
 		HighWatermark:  b.highWatermark,
 		Clean:          b.cleaner(),
 		OnOffline:      b.dirOffline,
+		Swap:           b.swap,
+		MoveRate:       func() int64 { return b.config.Int64("replica.alter.log.dirs.io.max.bytes.per.second") },
 		MinFree:        b.config.Int64("leat.disk.min.free.bytes"),
 		Intervals: dir.Intervals{
 			Initial:        b.config.Duration("log.initial.task.delay.ms"),
@@ -115,6 +118,17 @@ func (b *Broker) highWatermark(p checkpoint.Partition) int64 {
 		return -1
 	}
 	return set.HighWatermark(p)
+}
+
+// swap has a partition use the log that was moved to another directory.
+func (b *Broker) swap(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, error)) error {
+	b.state.mu.RLock()
+	set := b.state.partitions
+	b.state.mu.RUnlock()
+	if set == nil {
+		return partition.ErrUnknown // moves begin before partitions are led
+	}
+	return set.Swap(p, swap)
 }
 
 // dirOffline wakes whoever waits on a partition of a directory that failed.

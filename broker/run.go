@@ -150,12 +150,14 @@ func (b *Broker) serve(ctx context.Context, began time.Time, failed <-chan error
 // closeDirs flushes and closes the data directories within the time that is
 // left for a shutdown.
 func (b *Broker) closeDirs(dirs *dir.Set) error {
+	var err error
 	if b.state.partitions != nil {
+		err = dirs.Checkpoint() // while the high watermarks are known
 		b.state.partitions.Close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	return dirs.Close(ctx)
+	return errors.Join(err, dirs.Close(ctx))
 }
 
 // closeTimeout bounds the last flush. A log that is not closed by then is
