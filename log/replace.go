@@ -130,7 +130,7 @@ func (r *Rewrite) swap() error {
 	if at < 0 || !r.unchanged(list[at:]) {
 		return ErrChanged
 	}
-	if err := errors.Join(r.build.Ready()); err != nil {
+	if err := errors.Join(r.build.Ready(), l.fs().SyncDir(l.Dir())); err != nil {
 		return l.fail("compact", err)
 	}
 	next, release := r.build.Segment()
