@@ -414,3 +414,59 @@ func TestTruncationWins(t *testing.T) {
 	require.True(t, w.clean())
 	require.Equal(t, "0:a=1 1:b=2", w.text())
 }
+
+// TestBehindTheMap has records that the map did not reach: not even those that could not
+// stay otherwise are touched.
+func TestBehindTheMap(t *testing.T) {
+	w := newWorld(t)
+	w.config.Compact, w.limits.MapBytes = false, 24*2
+	w.l.Configure(w.config)
+	w.put(record.Spec{}, kv("a", "1"), kv("a", "2"), kv("b", "1"), record.Record{Timestamp: t0, Value: []byte("no key")})
+	w.roll()
+	w.config.Compact = true
+	w.l.Configure(w.config)
+	require.True(t, w.clean())
+	require.Equal(t, "1:a=2 2:b=1 3:=no key", w.text())
+	require.Equal(t, int64(2), w.firstDirty)
+	require.True(t, w.clean())
+	require.Equal(t, "1:a=2 2:b=1", w.text())
+	require.False(t, w.clean())
+}
+
+// TestTheLastMarkerOfAnEpochStays: the coordinator has ended a transaction with a new
+// epoch, and the producer has written nothing since.
+func TestTheLastMarkerOfAnEpochStays(t *testing.T) {
+	w := newWorld(t)
+	w.put(txn(1, 0), kv("a", "aborted"))
+	set, err := record.AppendMarker(nil, record.Marker{ProducerID: 1, ProducerEpoch: 1, Timestamp: t0})
+	require.NoError(t, err)
+	w.append(set)
+	w.roll()
+	for range 3 {
+		w.now += 5000
+		w.cleanAgain()
+	}
+	require.Equal(t, "1:empty 4:e=1", w.text())
+	require.Equal(t, int16(1), w.batches()[0].ProducerEpoch())
+}
+
+// TestMissingOffsetsAreClean cleans a segment anew whose last offsets are gone.
+func TestMissingOffsetsAreClean(t *testing.T) {
+	w := newWorld(t)
+	w.put(record.Spec{}, kv("a", strings.Repeat("x", 500)), kv("b", "1"))
+	w.roll()
+	w.put(record.Spec{}, kv("b", strings.Repeat("y", 500)))
+	w.roll()
+	require.True(t, w.clean())
+	require.Equal(t, int64(3), w.firstDirty)
+	w.config.MinCompactionLag, w.firstDirty = 1, 0
+	w.l.Configure(w.config)
+	w.now++
+	w.put(record.Spec{}, record.Record{Timestamp: w.now, Key: []byte("c"), Value: []byte("1")})
+	w.roll()
+	before := w.text()
+	require.True(t, w.clean())
+	require.Equal(t, before, w.text())
+	require.Equal(t, int64(3), w.firstDirty)
+	require.False(t, w.clean())
+}
