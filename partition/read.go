@@ -1,9 +1,12 @@
 package partition
 
 import (
+	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/record"
 	"github.com/leatmq/leat/partition/wait"
 )
 
@@ -80,10 +83,42 @@ func (l *Leader) read(lg *log.Log, q ReadRequest) (Reading, error) {
 	if err != nil || !q.Committed || out.Slice.Len() == 0 {
 		return out, err
 	}
-	if out.Aborted, err = lg.Aborted(q.Aborted, q.Offset, bound); err != nil {
+	if out.Aborted, err = aborted(lg, q, &out.Slice, bound); err != nil {
 		out.Slice.Release()
 	}
 	return out, err
+}
+
+// aborted appends the aborted transactions that have begun in or before the
+// records that were read, and reach into them.
+func aborted(lg *log.Log, q ReadRequest, read *log.Slice, bound int64) ([]log.AbortedTxn, error) {
+	had := len(q.Aborted)
+	all, err := lg.Aborted(q.Aborted, q.Offset, bound)
+	if err != nil || len(all) == had {
+		return all, err
+	}
+	end, err := behind(read)
+	if err != nil {
+		return all, err
+	}
+	found := slices.DeleteFunc(all[had:], func(t log.AbortedTxn) bool { return t.FirstOffset >= end })
+	return all[:had+len(found)], nil
+}
+
+// behind is the offset behind the last batch of a slice. It reads the batches'
+// headers.
+func behind(s *log.Slice) (end int64, err error) {
+	const lengthAt, counted = 8, 12 // bytes before what the length counts
+	header := make(record.Batch, record.HeaderSize)
+	for at := 0; at < s.Len(); {
+		n, err := s.ReadAt(header, int64(at))
+		if n < min(len(header), s.Len()-at) {
+			return end, err
+		}
+		end = header.NextOffset()
+		at += counted + int(binary.BigEndian.Uint32(header[lengthAt:]))
+	}
+	return end, nil
 }
 
 // diverging compares the epoch of the reader's last record with the leader's

@@ -237,6 +237,12 @@ func TestFetchReadCommitted(t *testing.T) {
 	require.EqualValues(t, 5, row.AbortedTransactions[0].ProducerID)
 	require.EqualValues(t, 1, row.AbortedTransactions[0].FirstOffset)
 
+	q.MaxBytes = 1 // the first batch, which no transaction has touched
+	row = fetched(ask[*kmsg.FetchResponse](n.connect(), 11, q))
+	require.Equal(t, []int64{0}, offsets(row.RecordBatches))
+	require.Empty(t, row.AbortedTransactions)
+	q.MaxBytes = 1 << 20
+
 	n.open("t", 7) // 6
 	n.fill("t", 0, 1)
 	row = fetched(ask[*kmsg.FetchResponse](n.connect(), 11, q))

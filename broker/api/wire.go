@@ -206,7 +206,7 @@ func (w *writer) noTags() {
 }
 
 // hint says who leads a partition, to a client that asked somebody else
-// (KIP-951). The zero hint says nothing: id must be above 0 or known set.
+// (KIP-951). The zero hint says nothing.
 type hint struct {
 	known bool
 	id    int32
