@@ -95,6 +95,12 @@ func New(d Deps) *API {
 // when the server begins to stop, long polls are answered with what there is.
 func (a *API) Run(ctx context.Context) error { return a.deadlines.Run(ctx) }
 
+// Sessions counts the fetch sessions, for metrics.
+func (a *API) Sessions() session.Stats { return a.sessions.Stats() }
+
+// Waiting is how many requests wait for records or for their commit.
+func (a *API) Waiting() int { return a.deadlines.Len() }
+
 // Handle answers one request. It is server.Handler's method.
 func (a *API) Handle(ctx context.Context, r *server.Request, w *server.Response) server.Outcome {
 	route := a.route(r.Key)
