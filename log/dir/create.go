@@ -25,8 +25,9 @@ type NewLog struct {
 //
 // Errors: ErrExists, ErrOffline, log.ErrNoSpace, *log.IOError.
 func (s *Set) Create(p checkpoint.Partition, n NewLog) (*log.Log, error) {
-	s.names.Lock()
-	defer s.names.Unlock()
+	name := s.names.of(p)
+	name.Lock()
+	defer name.Unlock()
 	if s.get(p) != nil {
 		return nil, fmt.Errorf("%w: %v", ErrExists, p)
 	}
@@ -52,7 +53,7 @@ func (s *Set) Create(p checkpoint.Partition, n NewLog) (*log.Log, error) {
 		return nil, d.wrap("create", path, err)
 	}
 	s.add(&held{partition: p, log: l, dir: d})
-	delete(s.preferred, p)
+	s.prefer(p, nil)
 	return l, nil
 }
 
@@ -74,11 +75,11 @@ func (s *Set) hidden(p checkpoint.Partition, fresh bool) error {
 // place chooses a directory: the preferred one, else the one with the fewest
 // partitions among those that take records. nil: all are offline.
 func (s *Set) place(p checkpoint.Partition) *Dir {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if d := s.preferred[p]; d != nil && d.Err() == nil {
 		return d
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	var best *Dir
 	for _, d := range s.dirs {
 		switch {
@@ -91,6 +92,17 @@ func (s *Set) place(p checkpoint.Partition) *Dir {
 		}
 	}
 	return best
+}
+
+// prefer remembers where a partition is to be created; nil forgets it.
+func (s *Set) prefer(p checkpoint.Partition, d *Dir) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d == nil {
+		delete(s.preferred, p)
+		return
+	}
+	s.preferred[p] = d
 }
 
 // create makes a log's directory and makes its name durable.

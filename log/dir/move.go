@@ -18,8 +18,9 @@ import (
 // Errors: ErrNotConfigured, ErrOffline, ErrUnknown, ErrNameTooLong,
 // errors.ErrUnsupported, *log.IOError.
 func (s *Set) Move(p checkpoint.Partition, path string) error {
-	s.names.Lock()
-	defer s.names.Unlock()
+	name := s.names.of(p)
+	name.Lock()
+	defer name.Unlock()
 	to := s.byPath(path)
 	if to == nil {
 		return fmt.Errorf("%w: %s", ErrNotConfigured, path)
@@ -29,7 +30,7 @@ func (s *Set) Move(p checkpoint.Partition, path string) error {
 	}
 	h := s.get(p)
 	if h == nil {
-		s.preferred[p] = to
+		s.prefer(p, to)
 		return fmt.Errorf("%w: %v will be created in %s", ErrUnknown, p, path)
 	}
 	if err := h.dir.Err(); err != nil {

@@ -52,9 +52,10 @@ func (r *removals) take(now time.Time) (due []removal) {
 //
 // Errors: ErrUnknown, ErrOffline, *log.IOError.
 func (s *Set) Delete(p checkpoint.Partition) error {
-	s.names.Lock()
-	defer s.names.Unlock()
-	delete(s.preferred, p)
+	name := s.names.of(p)
+	name.Lock()
+	defer name.Unlock()
+	s.prefer(p, nil)
 	h := s.get(p)
 	if h == nil {
 		return fmt.Errorf("%w: %v", ErrUnknown, p)

@@ -2,6 +2,7 @@ package dir
 
 import (
 	"cmp"
+	"hash/fnv"
 	"iter"
 	"maps"
 	"slices"
@@ -22,16 +23,27 @@ type Set struct {
 	dirs []*Dir
 
 	// names is held while a partition's directory is created, renamed or moved.
-	names sync.Mutex
-	// preferred is where Move wants partitions that do not exist yet; guarded
-	// by names.
-	preferred map[checkpoint.Partition]*Dir
+	names nameLocks
 
-	mu   sync.RWMutex // guards logs and the maps of each directory
+	mu   sync.RWMutex // guards what follows and the maps of each directory
 	logs map[checkpoint.Partition]*held
+	// preferred is where Move wants partitions that do not exist yet.
+	preferred map[checkpoint.Partition]*Dir
 
 	offline chan struct{} // has a value when a directory went offline; capacity 1
 	told    map[*Dir]bool // OnOffline was told; Run's alone
+}
+
+// nameLocks has a lock for each partition. Partitions may share one: it is held
+// while the disk is waited for, and many partitions are created or deleted
+// together.
+type nameLocks [256]sync.Mutex
+
+// of returns a partition's lock.
+func (n *nameLocks) of(p checkpoint.Partition) *sync.Mutex {
+	h := fnv.New32a()
+	h.Write([]byte(p.String()))
+	return &n[h.Sum32()%uint32(len(n))]
 }
 
 // ClusterID returns the cluster that the directories belong to.

@@ -16,8 +16,9 @@ func (d *Dir) swap(f *held) error {
 		return d.copyFailed(err)
 	}
 	return d.set.o.Swap(f.partition, func() (*log.Log, *Dir, error) {
-		d.set.names.Lock()
-		defer d.set.names.Unlock()
+		name := d.set.names.of(f.partition)
+		name.Lock()
+		defer name.Unlock()
 		if err := d.swapNow(f); err != nil {
 			return nil, nil, err
 		}
