@@ -36,13 +36,18 @@ func parseProperties(data []byte) ([]property, error) {
 			continue
 		}
 		at := i + 1
+		var whole strings.Builder
 		for continued(line) {
-			line = line[:len(line)-1]
+			whole.WriteString(line[:len(line)-1])
+			line = ""
 			if i+1 == len(lines) {
 				break
 			}
 			i++
-			line += strings.TrimLeft(lines[i], " \t\f")
+			line = strings.TrimLeft(lines[i], " \t\f")
+		}
+		if whole.Len() > 0 {
+			line = whole.String() + line
 		}
 		key, value := splitProperty(line)
 		k, err1 := unescape(key)
