@@ -44,8 +44,8 @@ type Groups struct {
 	members atomic.Int64 // bytes that the members of all groups hold
 
 	mu      sync.Mutex
-	deleted []string      // topics whose offsets are still to be forgotten
-	forget  chan struct{} // deleted has something; capacity 1
+	deleted []group.DeletedTopic // whose offsets are still to be forgotten
+	forget  chan struct{}        // deleted has something; capacity 1
 }
 
 // New makes a coordinator that leads nothing yet.

@@ -11,7 +11,9 @@ import (
 // TopicsDeleted makes the groups forget the offsets of topics that are gone, soon.
 func (g *Groups) TopicsDeleted(topics []string) {
 	g.mu.Lock()
-	g.deleted = append(g.deleted, topics...)
+	for _, name := range topics {
+		g.deleted = append(g.deleted, group.DeletedTopic{Name: name, AtMs: g.now().UnixMilli()})
+	}
 	g.mu.Unlock()
 	select {
 	case g.forget <- struct{}{}:

@@ -70,23 +70,27 @@ func (tb *Table) Expire(t *Turn, id string) {
 	tb.settle(t)
 }
 
+// DeletedTopic is a topic that is gone.
+type DeletedTopic struct {
+	Name string
+	// AtMs is when it went, in milliseconds since 1970: what was committed later is about a
+	// new topic of the same name.
+	AtMs int64
+}
+
 // ForgetTopics deletes the offsets of a group for topics that are gone.
-func (tb *Table) ForgetTopics(t *Turn, id string, names []string) {
+func (tb *Table) ForgetTopics(t *Turn, id string, topics []DeletedTopic) {
 	g := tb.groups[id]
 	if g == nil {
 		return
 	}
-	for _, pending := range g.open {
-		for p := range pending {
-			for _, name := range names {
-				if p.Topic == name {
-					g.open.forget(p)
-				}
-			}
-		}
+	var gone []Partition
+	for _, topic := range topics {
+		g.open.forgetTopic(topic)
+		gone = append(gone, g.ofTopic(topic.Name, topic.AtMs)...)
 	}
 	t.group = g
-	if gone := g.ofTopics(names); len(gone) > 0 {
+	if len(gone) > 0 {
 		g.forget(t, gone, nil)
 	}
 	tb.settle(t)

@@ -196,8 +196,30 @@ func TestEmptyGroupWithoutOffsetsGoes(t *testing.T) {
 func TestDeletedTopicsAreForgotten(t *testing.T) {
 	w := newT(t)
 	m := w.members(1)
+	forget := func() {
+		w.input(func(t *group.Turn) {
+			w.table.ForgetTopics(t, "g", []group.DeletedTopic{{Name: "t", AtMs: begin.UnixMilli()}, {Name: "x", AtMs: begin.UnixMilli()}})
+		})
+	}
 	w.commit(by(m[0]), func(c *group.Commit) { c.Offsets = append(c.Offsets, w.offset("t", 5, 1), w.offset("u", 0, 1)) })
-	w.input(func(t *group.Turn) { w.table.ForgetTopics(t, "g", []string{"t", "x"}) })
+	forget()
 	require.Equal(t, []string{"OffsetCommit g t", "OffsetCommit g t"}, w.erased())
 	w.is(group.Stable)
+
+	w.pass(time.Second)
+	w.commit(by(m[0]))
+	forget()
+	require.EqualValues(t, 7, w.committed(), "it is for a new topic of that name")
+	w.input(func(t *group.Turn) { w.table.ForgetTopics(t, "none", nil) })
+}
+
+func TestOpenTransactionsForgetDeletedTopics(t *testing.T) {
+	w := newT(t)
+	w.log = [][]byte{batchOf(t, 0, 5, offsetRecord(0, 1))}
+	w = w.reload()
+	require.True(t, w.group().Unstable(group.Partition{Topic: "t"}))
+	w.input(func(t *group.Turn) {
+		w.table.ForgetTopics(t, "g", []group.DeletedTopic{{Name: "t", AtMs: begin.UnixMilli()}})
+	})
+	require.Zero(t, w.table.Len())
 }

@@ -1,5 +1,10 @@
 package group
 
+import (
+	"maps"
+	"slices"
+)
+
 // removal is the record of offsets that are deleted, and of the group itself where nothing is
 // left of it.
 type removal struct {
@@ -90,13 +95,11 @@ func (g *Group) expired(t *Turn) (out []Partition) {
 	return out
 }
 
-// ofTopics are the offsets for partitions of the topics.
-func (g *Group) ofTopics(names []string) (out []Partition) {
-	for p := range g.offsets.all() {
-		for _, name := range names {
-			if p.Topic == name {
-				out = append(out, p)
-			}
+// ofTopic are the partitions of a topic whose offsets were committed by then, in order.
+func (g *Group) ofTopic(name string, byMs int64) (out []Partition) {
+	for _, index := range slices.Sorted(maps.Keys(g.offsets[name])) {
+		if g.offsets[name][index].CommitMs <= byMs {
+			out = append(out, Partition{name, index})
 		}
 	}
 	return out

@@ -34,10 +34,14 @@ func (x transactions) remove(producer int64, p Partition) {
 	}
 }
 
-// forget drops what is pending for a partition.
-func (x transactions) forget(p Partition) {
-	for producer := range x {
-		x.remove(producer, p)
+// forgetTopic drops what was pending for a topic that is gone.
+func (x transactions) forgetTopic(t DeletedTopic) {
+	for producer, pending := range x {
+		for p, c := range pending {
+			if p.Topic == t.Name && c.CommitMs <= t.AtMs {
+				x.remove(producer, p)
+			}
+		}
 	}
 }
 
