@@ -120,3 +120,13 @@ func DecodeOffsets(data []byte) (entries int, err error) {
 
 // maxRelative is the largest relative offset and position: they are int32.
 const maxRelative = 1<<31 - 1
+
+// RawOffsets returns the entries of a file's bytes as they are, right or wrong.
+func RawOffsets(data []byte) []OffsetEntry {
+	x := Offsets{table{entrySize: OffsetEntrySize, data: data[:len(data)/OffsetEntrySize*OffsetEntrySize]}}
+	list := make([]OffsetEntry, x.Len())
+	for i := range list {
+		list[i] = x.At(i)
+	}
+	return list
+}

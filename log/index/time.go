@@ -105,3 +105,13 @@ func DecodeTimes(data []byte) (entries int, err error) {
 	}
 	return n, nil
 }
+
+// RawTimes returns the entries of a file's bytes as they are, right or wrong.
+func RawTimes(data []byte) []TimeEntry {
+	x := Times{table{entrySize: TimeEntrySize, data: data[:len(data)/TimeEntrySize*TimeEntrySize]}}
+	list := make([]TimeEntry, x.Len())
+	for i := range list {
+		list[i] = x.At(i)
+	}
+	return list
+}
