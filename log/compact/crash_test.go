@@ -11,8 +11,10 @@ import (
 	"github.com/leatmq/leat/log/vfs/crashfs"
 )
 
-// lived is a log with some history over several segments, all of it on disk.
-func lived(t *testing.T, seed uint64) (*world, *model) {
+// lived is a log with some history, all of it on disk, on a disk that decides by the seed
+// what a crash keeps.
+func lived(t *testing.T, seed uint64, history func(*model)) (*world, *model) {
+	t.Helper()
 	w := newWorld(t)
 	require.NoError(t, w.l.Close())
 	w.mem = crashfs.New(crashfs.Options{Seed: seed, Now: w.clock})
@@ -21,6 +23,14 @@ func lived(t *testing.T, seed uint64) (*world, *model) {
 	require.NoError(t, w.disk.SyncDir("."))
 	w.open()
 	m := newModel(w)
+	history(m)
+	require.NoError(t, w.l.Flush(w.l.EndOffset()))
+	w.recovery = w.l.RecoveryPoint() // so that what compaction leaves is taken as it is
+	return w, m
+}
+
+// busy is a history over several segments, with transactions and tombstones.
+func busy(m *model) {
 	for i := range 12 {
 		s := fmt.Sprint(i)
 		m.put(0, []record.Record{kv("k"+fmt.Sprint(i%4), s+strings.Repeat("x", 60)), kv("l", s)})
@@ -28,43 +38,76 @@ func lived(t *testing.T, seed uint64) (*world, *model) {
 		m.end(3, i%3 > 0)
 		m.put(1, []record.Record{kv("m", ""), kv("n", s)})
 	}
-	w.roll()
+	m.w.roll()
 	m.put(0, []record.Record{kv("k1", "active")})
-	require.NoError(t, w.l.Flush(w.l.EndOffset()))
-	return w, m
 }
 
-// TestEveryCrashPoint cuts the power after each change to the disk that a cleaning makes,
-// and opens the log: nothing may be lost, and cleaning goes on.
-func TestEveryCrashPoint(t *testing.T) {
-	w, m := lived(t, 0)
+// abortedOnce has been cleaned once, and only the marker of an aborted transaction is left
+// in the first segment, with its transaction index: the next cleaning removes that.
+func abortedOnce(m *model) {
+	m.put(3, []record.Record{kv("p3a", "aborted")})
+	m.end(3, false)
+	m.w.roll()
+	m.put(3, []record.Record{kv("p3a", strings.Repeat("x", 600))})
+	m.end(3, true)
+	m.w.roll()
+	m.w.clean()
+	m.put(0, []record.Record{kv("k", "1")})
+	m.w.roll()
+}
+
+// crashes cuts the power, or kills the process, after each change to the disk that a
+// cleaning makes, opens the log, and lets check look at it.
+func crashes(t *testing.T, seeds uint64, history func(*model), check func(w *world, m *model)) {
+	w, m := lived(t, 0, history)
 	before := w.mem.Changes()
 	require.True(t, w.clean())
 	m.check(t)
 	changes := w.mem.Changes() - before
-	require.Greater(t, changes, 30)
-	for seed := range uint64(6) {
+	require.Greater(t, changes, 20)
+	for seed := range seeds {
 		for n := range changes + 1 {
-			w, m := lived(t, seed*1000+uint64(n))
+			w, m := lived(t, seed*1000+uint64(n), history)
 			end := w.l.EndOffset()
 			w.mem.StopAfter(n)
 			_, err := w.tryClean(t.Context())
 			require.Equal(t, n < changes, err != nil, "change %d: %v", n, err)
-			if seed%2 == 0 {
-				w.mem.Crash()
-			} else {
+			if seed == 0 {
 				w.mem.Kill()
+			} else {
+				w.mem.Crash()
 			}
-			w.firstDirty = 0
 			w.open()
 			require.Equal(t, end, w.l.EndOffset(), "change %d", n)
 			for _, mark := range []string{".cleaned", ".swap", ".deleted"} {
 				require.Empty(t, w.files(mark), "change %d", n)
 			}
 			m.checkView(t)
-			require.True(t, w.clean(), "change %d", n)
-			m.check(t)
+			check(w, m)
 			require.NoError(t, w.l.Close())
 		}
 	}
+}
+
+// TestEveryCrashPoint loses nothing, and cleaning goes on.
+func TestEveryCrashPoint(t *testing.T) {
+	crashes(t, 3, busy, func(w *world, m *model) {
+		w.firstDirty = 0
+		require.True(t, w.clean())
+		m.check(t)
+	})
+}
+
+// TestNoOldIndexBesideANewLog: where the marker was found to be without transaction, and
+// got its delete horizon, the index must not tell of the transaction any more.
+func TestNoOldIndexBesideANewLog(t *testing.T) {
+	outcomes := make(map[bool]int)
+	crashes(t, 80, abortedOnce, func(w *world, _ *model) {
+		_, marked := w.batches()[0].DeleteHorizon()
+		aborted, err := w.l.AbortedTxns(nil, 0, w.l.EndOffset())
+		require.NoError(t, err)
+		require.Equal(t, marked, len(aborted) == 0)
+		outcomes[marked]++
+	})
+	require.Len(t, outcomes, 2, "some crashes came before, some after")
 }

@@ -32,11 +32,12 @@ type world struct {
 	dir        string
 	l          *log.Log
 	firstDirty int64
+	recovery   int64 // from where on open checks what is on disk, -1 all
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, now: t0, dir: "data/t-0", limits: compact.DefaultLimits(), config: smallSegments()}
+	w := &world{t: t, now: t0, dir: "data/t-0", recovery: -1, limits: compact.DefaultLimits(), config: smallSegments()}
 	w.mem = crashfs.New(crashfs.Options{Seed: 1, Now: w.clock})
 	w.disk = w.mem
 	require.NoError(t, w.disk.MkdirAll("data", 0o755))
@@ -58,7 +59,7 @@ func (w *world) clock() time.Time { return time.UnixMilli(w.now) }
 func (w *world) options() log.Options {
 	return log.Options{
 		FS: w.disk, Now: w.clock, Config: w.config, TopicID: [16]byte{1},
-		RecoveryPoint: -1, StartOffset: -1, Logger: slog.New(slog.DiscardHandler),
+		RecoveryPoint: w.recovery, StartOffset: -1, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -174,3 +174,48 @@ func FuzzDownconvert(f *testing.F) {
 		}
 	})
 }
+
+// FuzzFilter takes records out of any batch: what is left is a good one at the same place.
+func FuzzFilter(f *testing.F) {
+	addSets(f, func(set []byte) {
+		f.Add(set, uint32(0xffffffff), true)
+		f.Add(set, uint32(5), false)
+	})
+	var s record.Scratch
+	f.Fuzz(func(t *testing.T, set []byte, bits uint32, empty bool) {
+		b, _, err := record.Next(set)
+		if err != nil {
+			return
+		}
+		n := 0
+		out, did, err := s.Filter(nil, b, record.Filter{
+			Keep:      func(*record.Record) bool { n++; return bits>>(n%32)&1 != 0 },
+			KeepEmpty: empty, Mark: !empty, Horizon: 77, MaxInflated: 1 << 20,
+		})
+		var e *record.Error
+		if err != nil || !did.Changed || len(out) == 0 {
+			if err != nil && !errors.As(err, &e) {
+				t.Fatalf("error without a kind: %v", err)
+			}
+			return
+		}
+		left, rest, err := record.Next(out)
+		if err != nil || len(rest) > 0 || !left.CheckCRC() || left.Magic() != b.Magic() {
+			t.Fatalf("not one good batch: %v", err)
+		}
+		if !left.Legacy() && (left.BaseOffset() != b.BaseOffset() || left.LastOffset() != b.LastOffset()) {
+			t.Fatalf("offsets %d to %d became %d to %d", b.BaseOffset(), b.LastOffset(), left.BaseOffset(), left.LastOffset())
+		}
+		it := record.Iterator{MaxInflated: 2 << 20}
+		if err := it.Reset(left); err != nil {
+			t.Fatal(err)
+		}
+		kept := 0
+		for it.Next() {
+			kept++
+		}
+		if it.Err() != nil || kept != did.Kept {
+			t.Fatalf("%d records, said %d: %v", kept, did.Kept, it.Err())
+		}
+	})
+}

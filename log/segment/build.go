@@ -66,7 +66,7 @@ func (b *Build) Finish(modified time.Time) error {
 	err := b.replaceIndexesLocked()
 	b.s.countLocked()
 	b.s.mu.Unlock()
-	if err = errors.Join(err, b.file.Sync()); err != nil {
+	if err != nil {
 		return err
 	}
 	for _, name := range b.names() {
