@@ -157,3 +157,41 @@ func TestPaceFollowsTraffic(t *testing.T) {
 	p.framed(1 << 30)
 	require.Equal(t, largeMax, p.size(), "never more in advance")
 }
+
+// Whatever comes, in whatever pieces: frames within bounds, memory by what has come.
+func FuzzInput(f *testing.F) {
+	f.Add(append(frameOf(10, 1), frameOf(0, 0)...), 3)
+	f.Add([]byte{6, 0x40, 0, 0, 1, 2, 3}, 4096)
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), 1)
+	f.Fuzz(func(t *testing.T, stream []byte, piece int) {
+		piece = 1 + max(piece, -piece-1)%5000
+		const longest = 100 << 20
+		b := &budget{limit: 1 << 30}
+		in := &input{}
+		defer in.drop(b)
+		taken := 0
+		for came := 0; came < len(stream); {
+			require.True(t, in.prepare(b, nil))
+			if in.buf == nil {
+				in.take(b)
+			}
+			room := in.room()
+			require.NotEmpty(t, room)
+			n := copy(room, stream[came:min(came+piece, len(stream))])
+			in.filled(n, len(room))
+			came += n
+			require.LessOrEqual(t, len(in.buf.b), max(classSmall, chunkMax+classRoom, 6*came))
+			for {
+				frame, err := in.frame(longest)
+				if err != nil {
+					return
+				}
+				if frame == nil {
+					break
+				}
+				require.Equal(t, stream[taken+lengthField:taken+lengthField+len(frame)], frame)
+				taken += lengthField + len(frame)
+			}
+		}
+	})
+}

@@ -170,6 +170,7 @@ func (c *Conn) serveFrame(frame []byte) ending {
 		a.give()
 		return ending{cause: CauseShutdown} // likewise
 	}
+	c.outcome = Close // of a handler that panics
 	begun := c.server.config.Now()
 	err = c.call(h.key, &a.Response, c.handle)
 	if hook := c.server.config.Hooks.Handled; hook != nil {
