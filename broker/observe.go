@@ -26,8 +26,11 @@ func (b *Broker) hooks() server.Hooks {
 		Opened:  func(string) { b.metrics.Accepted() },
 		Refused: func(string, server.Cause) { b.metrics.Refused() },
 		Handled: func(h server.Handled) {
-			b.metrics.Request(metrics.Call{Key: h.Key, Version: h.Version, In: h.Bytes, Took: h.Took})
+			b.metrics.Request(metrics.Call{Key: h.Key, Version: h.Version, In: h.Bytes})
 		},
+		Sent:     b.metrics.Sent,
+		Closed:   func(_ string, cause server.Cause) { b.metrics.Closed(string(cause)) },
+		Panicked: b.metrics.Panicked,
 	}
 }
 
@@ -115,12 +118,14 @@ func (b *Broker) metricLimits() (partitions, groups int) {
 func (b *Broker) sources() metrics.Sources {
 	return metrics.Sources{
 		Brokers:     b.metricBrokers,
+		Self:        b.self,
 		Controller:  func() int32 { return b.image().Controller },
 		Partitions:  b.metricPartitions,
 		Groups:      b.metricGroups,
 		Dirs:        b.metricDirs,
 		Connections: func() map[string]int { return map[string]int{"": b.server.Connections()} },
 		OpenFiles:   b.openFiles,
+		Waiting:     b.waiting,
 	}
 }
 
@@ -132,6 +137,24 @@ func (b *Broker) image() *image.Image {
 		return image.Empty()
 	}
 	return b.state.controller.Image()
+}
+
+// self is this broker's id.
+func (b *Broker) self() int32 {
+	b.state.mu.RLock()
+	defer b.state.mu.RUnlock()
+	if b.state.dirs == nil {
+		return image.NoBroker
+	}
+	return b.state.dirs.BrokerID()
+}
+
+// waiting counts the requests whose answers wait.
+func (b *Broker) waiting() int {
+	if a := b.handler.api.Load(); a != nil {
+		return a.Waiting()
+	}
+	return 0
 }
 
 // openFiles counts the open segment files.

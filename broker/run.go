@@ -112,6 +112,7 @@ func (b *Broker) assemble(files *log.FileCache, dirs *dir.Set, store *embedded.T
 		Controller: s.controller,
 		Groups:     s.groups,
 		Config:     b.config,
+		Metrics:    b.metrics,
 		Logger:     b.logger,
 	}))
 }

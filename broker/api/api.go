@@ -24,6 +24,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/broker/config"
+	"github.com/leatmq/leat/broker/metrics"
 	"github.com/leatmq/leat/broker/server"
 	"github.com/leatmq/leat/broker/session"
 	"github.com/leatmq/leat/coordinator"
@@ -45,6 +46,7 @@ type Deps struct {
 	Controller *controller.Controller
 	Groups     *coordinator.Groups
 	Config     *config.Store
+	Metrics    *metrics.Metrics // nil: nothing is counted
 	Logger     *slog.Logger     // nil: slog.Default()
 	Now        func() time.Time // nil: time.Now
 	Random     func() uint32    // nil: math/rand's

@@ -53,6 +53,7 @@ func (a *API) fetch(_ context.Context, r *server.Request, w *server.Response) se
 	if outcome, parked := a.answerFetch(c, r); parked {
 		return outcome
 	}
+	a.countFetched(c)
 	c.out.encode(w)
 	a.putFetch(c)
 	return server.Answered

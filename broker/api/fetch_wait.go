@@ -95,6 +95,7 @@ func (p *parkedFetch) attempt(late bool) {
 	}
 	p.api.deadlines.Remove(&p.deadline)
 	p.deferred.Answer(func(w *server.Response) {
+		p.api.countFetched(c)
 		c.out.encode(w)
 		p.api.putFetch(c)
 	})

@@ -60,6 +60,7 @@ func (a *API) produce(_ context.Context, r *server.Request, w *server.Response) 
 	for i := range c.parts {
 		a.appendPart(&c.parts[i], c)
 	}
+	a.countProduced(c)
 	if c.acks == 0 {
 		return acknowledgeNothing(c, r)
 	}
@@ -151,6 +152,9 @@ func (a *API) appendPart(p *producePart, c *produceCall) {
 	}
 	p.baseOffset, p.appendTime, p.logStart = done.BaseOffset, done.LogAppendTime, done.StartOffset
 	p.wait = done.Committed
+	if !done.Duplicate {
+		p.appended, p.bytes = int(done.LastOffset-done.BaseOffset+1), done.Bytes
+	}
 }
 
 // refuse makes the row an error of a partition whose log was not asked.

@@ -36,6 +36,8 @@ type producePart struct {
 	skip    bool  // the same partition comes again later: no row
 	wait    int64 // high watermark that commits the append
 
+	appended, bytes int // records, and bytes of them, that were new to the log
+
 	code       int16
 	baseOffset int64
 	appendTime int64

@@ -12,6 +12,7 @@
 package metrics
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -37,8 +38,9 @@ type Metrics struct {
 	options Options
 	process *prometheus.Registry // the Go runtime and the process
 
-	apis   [apiKeys]api
-	topics sync.Map // name → *Topic
+	apis    [apiKeys]api
+	topics  atomic.Pointer[map[string]*Topic] // never written after it was stored
+	growing sync.Mutex                        // one change of topics at a time
 
 	accepted, refused atomic.Uint64
 	closed            sync.Map // cause → *atomic.Uint64
@@ -64,6 +66,7 @@ type api struct {
 // New returns metrics with all counters at zero.
 func New(o Options) *Metrics {
 	m := &Metrics{options: o, process: prometheus.NewPedanticRegistry()}
+	m.topics.Store(&map[string]*Topic{})
 	m.process.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -139,19 +142,44 @@ type Topic struct {
 	produces, fetches, failedProduces, failedFetches atomic.Uint64
 }
 
-// Topic returns the counters of a topic, made at the first call. Keep the result
-// where a lookup for each request is too dear. Name only topics that exist:
-// the counters stay until Forget.
+// Topic returns the counters of a topic, made at the first call. It neither locks
+// nor allocates when they are there. Name only topics that exist: the counters
+// stay until Forget.
 func (m *Metrics) Topic(name string) *Topic {
-	if t, ok := m.topics.Load(name); ok {
-		return t.(*Topic)
+	if t := (*m.topics.Load())[name]; t != nil {
+		return t
 	}
-	t, _ := m.topics.LoadOrStore(name, new(Topic))
-	return t.(*Topic)
+	var t *Topic
+	m.changeTopics(func(all map[string]*Topic) {
+		if t = all[name]; t == nil {
+			t = new(Topic)
+			all[name] = t
+		}
+	})
+	return t
+}
+
+// TopicIn is Topic for a name that is still in a request's buffer.
+func (m *Metrics) TopicIn(name []byte) *Topic {
+	if t := (*m.topics.Load())[string(name)]; t != nil {
+		return t
+	}
+	return m.Topic(string(name))
 }
 
 // Forget drops the counters of a topic that was deleted.
-func (m *Metrics) Forget(topic string) { m.topics.Delete(topic) }
+func (m *Metrics) Forget(topic string) {
+	m.changeTopics(func(all map[string]*Topic) { delete(all, topic) })
+}
+
+// changeTopics puts a changed copy of the map in its place.
+func (m *Metrics) changeTopics(change func(map[string]*Topic)) {
+	m.growing.Lock()
+	defer m.growing.Unlock()
+	next := maps.Clone(*m.topics.Load())
+	change(next)
+	m.topics.Store(&next)
+}
 
 // Produced counts one partition's data in a Produce request.
 func (t *Topic) Produced(messages, bytes int) {

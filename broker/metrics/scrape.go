@@ -149,8 +149,7 @@ func (s *scrape) topics() {
 		s.emit("leat_topic_"+own+"_total", float64(v), topic)
 		s.emit("kafka_server_brokertopicmetrics_"+jmx+"_total", float64(v), topic)
 	}
-	s.m.topics.Range(func(name, v any) bool {
-		topic, t := name.(string), v.(*Topic)
+	for topic, t := range *s.m.topics.Load() {
 		both("messages_in", "messagesin", topic, t.messagesIn.Load())
 		both("bytes_in", "bytesin", topic, t.bytesIn.Load())
 		both("bytes_out", "bytesout", topic, t.bytesOut.Load())
@@ -158,8 +157,7 @@ func (s *scrape) topics() {
 		both("produces_failed", "failedproducerequests", topic, t.failedProduces.Load())
 		both("fetches", "totalfetchrequests", topic, t.fetches.Load())
 		both("fetches_failed", "failedfetchrequests", topic, t.failedFetches.Load())
-		return true
-	})
+	}
 }
 
 func (s *scrape) dirs() {

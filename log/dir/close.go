@@ -57,10 +57,14 @@ func (d *Dir) markClean() error {
 	return checkpoint.WriteClean(d.set.o.FS, path, checkpoint.NoBrokerEpoch)
 }
 
+// closers is how many logs are closed at a time, for each thread: closing waits
+// for the disk, and those that wait together share its commits.
+const closers = 32
+
 // closeLogs closes the logs, some at a time, until ctx ends.
 func (d *Dir) closeLogs(ctx context.Context) error {
 	var all errgroup.Group
-	all.SetLimit(d.set.o.Threads)
+	all.SetLimit(closers * d.set.o.Threads)
 	for _, h := range append(d.held(), d.coming()...) {
 		all.Go(func() error {
 			if err := ctx.Err(); err != nil {

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// countProduced counts what became of each partition of a Produce.
+func (a *API) countProduced(c *produceCall) {
+	if a.Metrics == nil {
+		return
+	}
+	for i := range c.parts {
+		p := &c.parts[i]
+		a.Metrics.Error(int16(kmsg.Produce), p.code)
+		switch {
+		case p.skip || p.replica == nil: // not a topic of this broker
+		case p.code != 0:
+			a.Metrics.TopicIn(p.topic).ProduceFailed()
+		default:
+			a.Metrics.TopicIn(p.topic).Produced(p.appended, p.bytes)
+		}
+	}
+}
+
+// countFetched counts what each partition has in a Fetch answer.
+func (a *API) countFetched(c *fetchCall) {
+	if a.Metrics == nil {
+		return
+	}
+	for i := range c.out.rows {
+		row := &c.out.rows[i]
+		a.Metrics.Error(int16(kmsg.Fetch), row.code)
+		if row.code == 0 && c.q.version < 13 {
+			a.Metrics.TopicIn(row.topic).Fetched(row.slice.Len() + row.old.len())
+			continue
+		}
+		t := a.Image().TopicByID(row.id)
+		if c.q.version < 13 {
+			t = a.Image().Topic(string(row.topic))
+		}
+		switch {
+		case t == nil:
+		case row.code != 0:
+			a.Metrics.Topic(t.Name).FetchFailed()
+		default:
+			a.Metrics.Topic(t.Name).Fetched(row.slice.Len() + row.old.len())
+		}
+	}
+}
