@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -27,7 +28,13 @@ func NewAdmin(c Config) (*Admin, error) {
 	if err != nil {
 		return nil, c.wrap("make an admin client", err)
 	}
-	return &Admin{config: c, kgo: cl, kadm: kadm.NewClient(cl)}, nil
+	a := &Admin{config: c, kgo: cl, kadm: kadm.NewClient(cl)}
+	timeout := c.AdminTimeout
+	if timeout == 0 {
+		timeout = 30 * time.Second
+	}
+	a.kadm.SetTimeoutMillis(int32(min(timeout.Milliseconds(), math.MaxInt32)))
+	return a, nil
 }
 
 // Close disconnects.

@@ -32,6 +32,9 @@ type Config struct {
 	ClientID string
 	// DialTimeout bounds one connection attempt. Zero means 5 s.
 	DialTimeout time.Duration
+	// AdminTimeout is how long the broker may take over an administrative
+	// request before it answers REQUEST_TIMED_OUT. Zero means 30 s.
+	AdminTimeout time.Duration
 	// Dial replaces how connections are made; nil dials TCP.
 	Dial func(ctx context.Context, network, host string) (net.Conn, error)
 }

@@ -74,7 +74,7 @@ func (c *cli) config() client.Config {
 			brokers = append(brokers, b)
 		}
 	}
-	return client.Config{Bootstrap: brokers, ClientID: "leat-cli"}
+	return client.Config{Bootstrap: brokers, ClientID: "leat-cli", AdminTimeout: c.timeout}
 }
 
 // admin runs f with an admin client and the administrative timeout.
