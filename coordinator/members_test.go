@@ -42,6 +42,7 @@ func TestTwoMembersShareTheWork(t *testing.T) {
 		require.Equal(t, "/127.0.0.1", d.Members[0].ClientHost)
 		require.Equal(t, group.None, r.leave(follow.MemberID))
 		require.Equal(t, group.UnknownMember, r.leave(follow.MemberID))
+		require.Zero(t, r.Waiting())
 	})
 }
 
@@ -115,6 +116,7 @@ func TestCallerThatGoesLeavesItsMemberBehind(t *testing.T) {
 		require.EqualValues(t, group.NotCoordinator, (<-gone).ErrorCode)
 		lead := r.join(memberID(first.MemberID))
 		require.Len(t, lead.Members, 2, "Kafka's timers decide about it")
+		require.Zero(t, r.Waiting())
 	})
 }
 

@@ -50,12 +50,8 @@ func (g *Group) dismiss(t *Turn, m *member, c Code) {
 	}
 }
 
-// drop takes a member out of the group and does nothing else.
+// drop takes a member that has nothing parked out of the group and does nothing else.
 func (g *Group) drop(m *member) {
-	if m.join != 0 {
-		m.join = 0
-		g.members.joining--
-	}
 	g.synced(m)
 	g.members.remove(m)
 	g.alarms.Clear(&m.alarm)
