@@ -7,6 +7,7 @@
 //	.timeindex   timestamp: 1700000000000 offset: 45
 //	.txnindex    version: 0 producerId: 3 firstOffset: 3 lastOffset: 10 lastStableOffset: 11
 //	.snapshot    one line for each producer
+//	leader-epoch-checkpoint   epoch: 5 startOffset: 25
 //
 // Rows gives the records themselves, for machines.
 //
@@ -22,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/index"
 	"github.com/leatmq/leat/log/record"
 	"github.com/leatmq/leat/log/segment"
@@ -71,6 +73,10 @@ func File(w io.Writer, path string, o Options) (complaints []string, err error) 
 	o = o.withDefaults()
 	d := &dumper{w: bufio.NewWriter(w), path: path, o: o}
 	name := filepath.Base(path)
+	if name == checkpoint.LeaderEpochFile {
+		d.printf("Dumping %s\n", path)
+		return nil, errors.Join(d.epochs(), d.w.Flush())
+	}
 	ext := filepath.Ext(name)
 	base, err := strconv.ParseInt(strings.TrimSuffix(name, ext), 10, 64)
 	if err != nil {

@@ -77,6 +77,6 @@ func TestRowsEndWhereTheFileIsDamaged(t *testing.T) {
 
 	enough := errors.New("enough")
 	require.ErrorIs(t, dump.Rows(path, dump.Options{}, func(*dump.Row) error { return enough }), enough)
-	_, err = dump.File(&out, "leader-epoch-checkpoint", dump.Options{})
+	_, err = dump.File(&out, "partition.metadata", dump.Options{})
 	require.ErrorIs(t, err, dump.ErrUnknownFile)
 }
