@@ -77,9 +77,19 @@ type AbortedTxn struct {
 // Aborted appends to dst the aborted transactions that overlap [from, upTo),
 // ordered by their markers.
 func (l *Log) Aborted(dst []AbortedTxn, from, upTo int64) ([]AbortedTxn, error) {
-	if l.closed.Load() {
-		return dst, ErrClosed
+	for {
+		if l.closed.Load() {
+			return dst, ErrClosed
+		}
+		all, err := l.aborted(dst, from, upTo)
+		if errors.Is(err, segment.ErrRetired) && !l.closed.Load() {
+			continue // retention or compaction came between
+		}
+		return all, l.failRead("read aborted transactions", err)
 	}
+}
+
+func (l *Log) aborted(dst []AbortedTxn, from, upTo int64) ([]AbortedTxn, error) {
 	list := *l.segments.Load()
 	var found []index.AbortedTxn
 	for _, s := range list[floor(list, from):] {
@@ -90,7 +100,7 @@ func (l *Log) Aborted(dst []AbortedTxn, from, upTo int64) ([]AbortedTxn, error) 
 			found, done, err = l.repairAborted(s, from, upTo)
 		}
 		if err != nil {
-			return dst, l.failRead("read aborted transactions", err)
+			return dst, err
 		}
 		for _, t := range found {
 			dst = append(dst, AbortedTxn{t.ProducerID, t.FirstOffset})

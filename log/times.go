@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/leatmq/leat/log/record"
@@ -26,11 +27,29 @@ func (l *Log) iterator() *record.Iterator {
 // OffsetForTimestamp finds the first record below upTo whose timestamp is at
 // least ts. false: there is none.
 func (l *Log) OffsetForTimestamp(ts, upTo int64) (Found, bool, error) {
-	if l.closed.Load() {
-		return Found{}, false, ErrClosed
-	}
+	return l.lookUp(func(it *record.Iterator) (segment.Timed, bool, error) {
+		t, ok, err := l.findTime(ts, it)
+		return t, ok && t.Offset < upTo, err
+	})
+}
+
+// lookUp does a lookup, again if segments it looked at were removed meanwhile.
+func (l *Log) lookUp(find func(*record.Iterator) (segment.Timed, bool, error)) (Found, bool, error) {
 	it := l.iterator()
 	defer iterators.Put(it)
+	for {
+		if l.closed.Load() {
+			return Found{}, false, ErrClosed
+		}
+		t, ok, err := find(it)
+		if errors.Is(err, segment.ErrRetired) && !l.closed.Load() {
+			continue // retention, compaction or truncation came between
+		}
+		return found(t, ok), ok, l.failRead("look up a time", err)
+	}
+}
+
+func (l *Log) findTime(ts int64, it *record.Iterator) (segment.Timed, bool, error) {
 	start := l.StartOffset()
 	for _, s := range *l.segments.Load() {
 		if s.Next() <= start && s.Next() != s.Base() {
@@ -38,45 +57,44 @@ func (l *Log) OffsetForTimestamp(ts, upTo int64) (Found, bool, error) {
 		}
 		largest, err := s.Largest()
 		if err != nil {
-			return Found{}, false, l.failRead("look up a time", err)
+			return segment.Timed{}, false, err
 		}
 		if largest.Timestamp < ts {
 			continue
 		}
-		t, ok, err := s.FindTime(ts, start, it)
-		if ok || err != nil {
-			return found(t, ok && t.Offset < upTo), ok && t.Offset < upTo, l.failRead("look up a time", err)
+		if t, ok, err := s.FindTime(ts, start, it); ok || err != nil {
+			return t, ok, err
 		}
 	}
-	return Found{}, false, nil
+	return segment.Timed{}, false, nil
 }
 
 // OffsetOfMaxTimestamp finds the record with the largest timestamp, the first of
 // them. false: no record has one, or that one is not below upTo (ListOffsets -3,
 // KIP-734).
 func (l *Log) OffsetOfMaxTimestamp(upTo int64) (Found, bool, error) {
-	if l.closed.Load() {
-		return Found{}, false, ErrClosed
-	}
+	return l.lookUp(func(it *record.Iterator) (segment.Timed, bool, error) {
+		t, ok, err := l.findLargest(it)
+		return t, ok && t.Offset < upTo, err
+	})
+}
+
+func (l *Log) findLargest(it *record.Iterator) (segment.Timed, bool, error) {
 	var in *segment.Segment
 	most := int64(-1)
 	for _, s := range *l.segments.Load() {
 		largest, err := s.Largest()
 		if err != nil {
-			return Found{}, false, l.failRead("look up a time", err)
+			return segment.Timed{}, false, err
 		}
 		if largest.Timestamp > most {
 			in, most = s, largest.Timestamp
 		}
 	}
 	if in == nil {
-		return Found{}, false, nil
+		return segment.Timed{}, false, nil
 	}
-	it := l.iterator()
-	defer iterators.Put(it)
-	t, ok, err := in.FindLargest(it)
-	ok = ok && t.Offset < upTo
-	return found(t, ok), ok, l.failRead("look up a time", err)
+	return in.FindLargest(it)
 }
 
 func found(t segment.Timed, ok bool) Found {

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"io/fs"
 	"time"
 )
 
@@ -84,7 +85,7 @@ func (s *Segment) names() []string {
 	return names
 }
 
-// Modified returns when the data file was last written.
+// Modified returns when the data file was last written. Error: ErrRetired.
 func (s *Segment) Modified() (time.Time, error) {
 	var t time.Time
 	err := s.home.within(Name(s.base)+LogSuffix, func(path string) error {
@@ -94,5 +95,8 @@ func (s *Segment) Modified() (time.Time, error) {
 		}
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) && s.retired.Load() {
+		err = ErrRetired
+	}
 	return t, err
 }

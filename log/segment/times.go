@@ -180,11 +180,14 @@ func (s *Segment) FindLargest(it *record.Iterator) (t Timed, ok bool, err error)
 }
 
 // Aborted appends to dst the aborted transactions noted here that overlap
-// [from, upTo). done means that no later segment can have one.
+// [from, upTo). done means that no later segment can have one. Error: ErrRetired.
 func (s *Segment) Aborted(dst []index.AbortedTxn, from, upTo int64) (all []index.AbortedTxn, done bool, err error) {
 	s.mu.Lock()
 	if s.txns.Len() == 0 {
 		s.mu.Unlock()
+		if s.retired.Load() { // then what it knew is gone with it
+			return dst, false, ErrRetired
+		}
 		return dst, false, nil
 	}
 	if !s.txns.Loaded() {
