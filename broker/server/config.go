@@ -66,3 +66,32 @@ type Timeouts struct {
 	// (leat.shutdown.timeout.ms, 4.5 s).
 	Drain time.Duration
 }
+
+// setDefaults fills in what is not set.
+func (c *Config) setDefaults() {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	orDefault(&c.MaxRequestBytes, 100<<20)
+	orDefault(&c.MaxQueuedBytes, 64<<20)
+	orDefault(&c.MaxInflightRequests, 1000)
+	orDefault(&c.MaxInflightBytes, 128<<20)
+	t := &c.Timeouts
+	for d, value := range map[*time.Duration]time.Duration{
+		&t.Idle: 10 * time.Minute, &t.Read: 30 * time.Second, &t.Write: 30 * time.Second, &t.Drain: 4500 * time.Millisecond,
+	} {
+		if *d == 0 {
+			*d = value
+		}
+	}
+}
+
+// orDefault replaces a value that is not positive.
+func orDefault[T int | int64](v *T, value T) {
+	if *v <= 0 {
+		*v = value
+	}
+}

@@ -24,23 +24,12 @@
 package server
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 )
-
-// ErrCutOff is Serve's error when requests were still under way at the end of
-// Timeouts.Drain.
-var ErrCutOff = errors.New("requests under way were cut off")
-
-// cutGrace is how long Serve waits for handlers whose connections it has closed.
-const cutGrace = 500 * time.Millisecond
 
 // Server serves one handler on one or more listeners.
 type Server struct {
@@ -80,64 +69,6 @@ func New(c Config, h Handler) (*Server, error) {
 		s.listeners = append(s.listeners, ln)
 	}
 	return s, nil
-}
-
-// Serve accepts and serves until ctx is done, then drains: it accepts nothing more,
-// reads nothing more, answers what is under way, closes all connections. It
-// returns nil when everything was answered within Timeouts.Drain, ErrCutOff otherwise.
-func (s *Server) Serve(ctx context.Context) error {
-	stop := make(chan struct{})
-	var watcher sync.WaitGroup
-	watcher.Go(func() { s.watch(stop) })
-	for _, l := range s.listeners {
-		s.work.Go(func() { s.accept(ctx, l) })
-	}
-	<-ctx.Done()
-	err := s.drain()
-	close(stop)
-	watcher.Wait()
-	return err
-}
-
-// drain ends all connections.
-func (s *Server) drain() error {
-	err := s.Close()
-	s.mu.Lock()
-	s.draining = true
-	s.mu.Unlock()
-	for _, c := range s.snapshot(nil) {
-		// Ends its reading; an error means that it is closed already.
-		_ = c.socket.SetReadDeadline(time.Unix(1, 0))
-	}
-	done := make(chan struct{})
-	go func() {
-		s.work.Wait()
-		close(done)
-	}()
-	if waited(done, s.config.Timeouts.Drain) {
-		return err
-	}
-	left := s.snapshot(nil)
-	for _, c := range left {
-		c.abort(ending{cause: CauseShutdown})
-	}
-	err = errors.Join(err, fmt.Errorf("%w: %d connections", ErrCutOff, len(left)))
-	if !waited(done, cutGrace) {
-		s.config.Logger.Error("handlers do not end", "connections", s.Connections())
-	}
-	return err
-}
-
-// waited waits for done at most so long and reports whether it came.
-func waited(done <-chan struct{}, limit time.Duration) bool {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
 }
 
 // snapshot appends all connections.
@@ -185,32 +116,3 @@ func (s *Server) Connections() int {
 
 // QueuedBytes returns the memory that requests being read and handled hold.
 func (s *Server) QueuedBytes() int64 { return s.budget.used.Load() }
-
-// setDefaults fills in what is not set.
-func (c *Config) setDefaults() {
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	orDefault(&c.MaxRequestBytes, 100<<20)
-	orDefault(&c.MaxQueuedBytes, 64<<20)
-	orDefault(&c.MaxInflightRequests, 1000)
-	orDefault(&c.MaxInflightBytes, 128<<20)
-	t := &c.Timeouts
-	for d, value := range map[*time.Duration]time.Duration{
-		&t.Idle: 10 * time.Minute, &t.Read: 30 * time.Second, &t.Write: 30 * time.Second, &t.Drain: 4500 * time.Millisecond,
-	} {
-		if *d == 0 {
-			*d = value
-		}
-	}
-}
-
-// orDefault replaces a value that is not positive.
-func orDefault[T int | int64](v *T, value T) {
-	if *v <= 0 {
-		*v = value
-	}
-}
