@@ -11,6 +11,7 @@ import (
 	"github.com/leatmq/leat/log/producer"
 	"github.com/leatmq/leat/log/record"
 	"github.com/leatmq/leat/log/segment"
+	"github.com/leatmq/leat/log/vfs"
 )
 
 // placed is what indexes are compared with.
@@ -57,7 +58,7 @@ func (v *verifier) batches(file string, base int64) (list []placed, aborted []in
 	}
 	r := segment.NewReader(f, 0, info.Size())
 	defer r.Close()
-	maxSoFar := int64(-1)
+	maxSoFar, w := int64(-1), v.wanted(base)
 	for {
 		e, err := r.Next()
 		var damage *segment.DamageError
@@ -65,16 +66,20 @@ func (v *verifier) batches(file string, base int64) (list []placed, aborted []in
 		case errors.Is(err, io.EOF):
 			return list, aborted, nil
 		case errors.As(err, &damage):
-			v.damaged = true
-			v.expected(file, v.next, "%d bytes of no use from position %d on: %v", info.Size()-damage.Position, damage.Position, damage.Err)
-			return list, aborted, nil
+			v.cut(file, v.next, base, fmt.Sprintf("%d bytes of no use from position %d on: %v", info.Size()-damage.Position, damage.Position, damage.Err))
+			return list, aborted, v.progress(info.Size() - damage.Position)
 		case err != nil:
 			return nil, nil, err
 		}
 		if !e.Batch.CheckCRC() {
-			v.damaged = true
-			v.expected(file, e.Batch.BaseOffset(), "CRC of the batch at position %d does not match", e.Position)
-			return list, aborted, nil
+			what := fmt.Sprintf("CRC of the batch at position %d does not match", e.Position)
+			if e.End() == info.Size() {
+				v.cut(file, e.Batch.BaseOffset(), base, what)
+			} else { // recovery would cut off what follows as well
+				v.damaged = true
+				v.problem(file, e.Batch.BaseOffset(), "%s, and %d bytes follow", what, info.Size()-e.End())
+			}
+			return list, aborted, v.progress(info.Size() - e.Position)
 		}
 		done, ended := v.batch(file, base, e)
 		if ended && done.Aborted {
@@ -83,10 +88,72 @@ func (v *verifier) batches(file string, base int64) (list []placed, aborted []in
 			})
 		}
 		maxSoFar = max(maxSoFar, e.Batch.MaxTimestamp())
-		list = append(list, placed{e.Position, e.Batch.BaseOffset(), e.Batch.LastOffset(), e.Batch.MaxTimestamp(), maxSoFar})
+		list = w.add(list, placed{e.Position, e.Batch.BaseOffset(), e.Batch.LastOffset(), e.Batch.MaxTimestamp(), maxSoFar})
 		v.report.Batches++
 		v.report.Bytes += e.Size
+		if err := v.progress(e.Size); err != nil {
+			return nil, nil, err
+		}
 	}
+}
+
+// cut notes that a data file ends in what is no batch. Only of the newest segment, and
+// behind the recovery point, is that what recovery is for.
+func (v *verifier) cut(file string, offset, base int64, what string) {
+	v.damaged = true
+	if base != v.active {
+		v.problem(file, offset, "%s", what)
+		return
+	}
+	v.torn = true
+	v.expected(file, offset, "%s", what)
+}
+
+// progress passes on how far the check is.
+func (v *verifier) progress(bytes int64) error {
+	if v.o.Progress == nil {
+		return nil
+	}
+	return v.o.Progress(bytes)
+}
+
+// wanted are the batches that a segment's indexes speak of: only they are kept, so
+// that memory does not grow with the number of batches.
+type wanted struct {
+	base      int64
+	offsets   []index.OffsetEntry
+	times     []index.TimeEntry
+	keepFinal bool // the newest batch in the list is one of them
+}
+
+// wanted reads what the indexes speak of; what is wrong with them is said later.
+func (v *verifier) wanted(base int64) *wanted {
+	w := &wanted{base: base, keepFinal: true}
+	path := filepath.Join(v.path, segment.Name(base))
+	if data, err := vfs.ReadFile(v.o.FS, path+index.OffsetSuffix); err == nil {
+		w.offsets = index.RawOffsets(data)
+	}
+	if data, err := vfs.ReadFile(v.o.FS, path+index.TimeSuffix); err == nil {
+		w.times = index.RawTimes(data)
+	}
+	return w
+}
+
+// add appends a batch to a list that always ends with the newest batch.
+func (w *wanted) add(list []placed, p placed) []placed {
+	if !w.keepFinal {
+		list = list[:len(list)-1]
+	}
+	w.keepFinal = false
+	for len(w.offsets) > 0 && int64(w.offsets[0].Position) <= p.position {
+		w.keepFinal = w.keepFinal || int64(w.offsets[0].Position) == p.position
+		w.offsets = w.offsets[1:]
+	}
+	for len(w.times) > 0 && w.base+int64(w.times[0].Relative) <= p.last {
+		w.keepFinal = w.keepFinal || w.base+int64(w.times[0].Relative) == p.last
+		w.times = w.times[1:]
+	}
+	return append(list, p)
 }
 
 // batch verifies one batch whose CRC is right.

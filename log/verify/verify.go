@@ -37,6 +37,9 @@ type Options struct {
 	RecoveryPoint int64
 	// MaxInflated bounds what a batch may inflate to, in bytes; 0: 256 MiB.
 	MaxInflated int
+	// Progress, if not nil, is told after every batch how many bytes it has; its error
+	// ends the check.
+	Progress func(bytes int64) error
 }
 
 // Problem is one thing that is not as it should be.
@@ -118,6 +121,8 @@ type verifier struct {
 	snapshots []int64 // ascending
 	epochs    *epoch.Cache
 
+	active    int64 // base of the newest segment
+	torn      bool  // the log ends in what recovery cuts off
 	next      int64 // the offset after the last batch; -1 before the first segment
 	gaps      bool  // offsets are missing: the log is compacted
 	damaged   bool  // a batch was not sound: what follows from the batches is not known
@@ -159,10 +164,10 @@ func (v *verifier) list() error {
 	slices.SortFunc(v.snapshots, cmp.Compare[int64])
 	v.report.Segments = len(v.bases)
 	if len(v.bases) == 0 {
-		v.problem(".", -1, "there is no segment")
+		v.expected(".", 0, "there is no segment")
 		return nil
 	}
-	v.report.Start = v.bases[0]
+	v.report.Start, v.active = v.bases[0], v.bases[len(v.bases)-1]
 	for name := range v.files {
 		digits, ext, _ := strings.Cut(name, ".")
 		if slices.Contains(indexExts, "."+ext) && !v.files[digits+segment.LogSuffix] {
@@ -213,5 +218,11 @@ func (v *verifier) end() error {
 			v.expected(checkpoint.LeaderEpochFile, e.Start, "epoch %d begins behind the end %d", e.Epoch, v.report.End)
 		}
 	}
-	return v.snapshotsFrom(v.report.End)
+	if err := v.snapshotsFrom(v.report.End); err != nil {
+		return err
+	}
+	for _, offset := range v.snapshots {
+		v.expected(segment.Name(offset)+snapshotSuffix, offset, "it is of an offset behind the end %d", v.report.End)
+	}
+	return nil
 }
