@@ -248,6 +248,7 @@ func (l *Log) note(b record.Batch, it *record.Iterator) error {
 	c, done, err := follow(l.producers, b, it)
 	if err == nil && done && c.Aborted {
 		l.active().AppendAborted(abortedTxn(c))
+		l.sync.namesChanged() // the first makes a file
 	}
 	return err
 }

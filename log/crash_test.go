@@ -14,6 +14,7 @@ import (
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/record"
+	"github.com/leatmq/leat/log/verify"
 	"github.com/leatmq/leat/log/vfs/crashfs"
 )
 
@@ -240,7 +241,10 @@ func (f *life) examine(all bool) {
 	require.Equal(t, end+9, f.l.EndOffset())
 	f.read(f.l.StartOffset(), must)
 	f.read(end, end+9)
-	require.NoError(t, f.l.Close())
+	require.NoError(t, f.close())
+	report, err := verify.Partition(crashDir, verify.Options{FS: f.disk, Clean: true})
+	require.NoError(t, err)
+	require.Empty(t, report.Problems)
 }
 
 // read reads the log from an offset on: all that was acknowledged below must has to be

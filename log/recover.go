@@ -66,7 +66,9 @@ func (l *Log) recoverSegments(files *listing) (scanned bool, err error) {
 	}
 	first := len(list)
 	if !l.o.Clean {
-		first = floor(list, max(l.o.RecoveryPoint, 0))
+		// A segment that ends just at the recovery point may have been the active one
+		// when it was synced, without its indexes.
+		first = floor(list, max(l.o.RecoveryPoint-1, 0))
 	}
 	for i, s := range list[:first] {
 		if files.unsound[s.Base()] {
@@ -94,6 +96,11 @@ func (l *Log) recoverFrom(first int) error {
 	if err := l.loadProducers(list[first].Base()); err != nil {
 		return err
 	}
+	base := list[first].Base()
+	if err := l.removeSnapshots(func(at int64) bool { return at > base }); err != nil {
+		return err
+	}
+	l.sync.namesChanged() // indexes and snapshots are made anew
 	it := &record.Iterator{}
 	for i := first; i < len(list); i++ {
 		s := list[i]

@@ -2,6 +2,8 @@ package log
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -124,8 +126,8 @@ func (l *Log) syncNow() error {
 		switch {
 		case i == len(list)-1:
 			err = s.SyncData()
-		case s.Next() > from:
-			err = s.SyncAll()
+		case s.Next() >= from: // where it is equal, the data was synced, but not the rest
+			err = errors.Join(s.SyncAll(), l.syncSnapshot(s.Next()))
 		}
 		if err != nil && !errors.Is(err, segment.ErrRetired) { // retention may take one away
 			return l.fail("sync", err)
@@ -139,6 +141,18 @@ func (l *Log) syncNow() error {
 	l.sync.mu.Unlock()
 	l.sync.done.Store(max(end, from))
 	return nil
+}
+
+// syncSnapshot makes the snapshot at an offset durable, if there is one.
+func (l *Log) syncSnapshot(offset int64) error {
+	f, err := l.fs().OpenFile(l.home.Path(snapshotName(offset)), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // syncNames makes the names of the files durable, where they changed.
