@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -194,6 +195,7 @@ func decodeTransactions(r *record.Record) (key, value string, hasKey, hasValue b
 			partitions = append(partitions, fmt.Sprintf("%s-%d", t.Topic, p))
 		}
 	}
+	slices.Sort(partitions)
 	return key, fmt.Sprintf("producerId:%d,producerEpoch:%d,state=%s,partitions=[%s],txnLastUpdateTimestamp=%d,txnTimeoutMs=%d",
 		v.ProducerID, v.ProducerEpoch, state, strings.Join(partitions, ","), v.LastUpdateTimestamp, v.TimeoutMillis), true, true
 }
