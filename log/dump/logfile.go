@@ -208,7 +208,7 @@ func innerMessages(b record.Batch, most int) ([]record.Batch, error) {
 		}
 		list, data = append(list, m), rest
 	}
-	return list, nil
+	return list, nil //nolint:nilerr // the iterator says so
 }
 
 // wrappedValue is the value of an old message: what follows header, timestamp, key

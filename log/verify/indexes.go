@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"sort"
@@ -31,8 +32,10 @@ func (c *indexCheck) end() int64 {
 // wrong notes what a look at the index would notice, or a scan put right: a segment
 // that is to be recovered gets new indexes.
 func (c *indexCheck) wrong(suffix string, offset int64, format string, args ...any) {
-	c.problem(c.name+suffix, offset, format, args...)
-	c.report.Problems[len(c.report.Problems)-1].Expected = !c.o.Clean && (c.active || c.end() > c.o.RecoveryPoint)
+	c.add(Problem{
+		File: c.name + suffix, Offset: offset, What: fmt.Sprintf(format, args...),
+		Expected: !c.o.Clean && (c.active || c.end() > c.o.RecoveryPoint),
+	})
 }
 
 // read reads an index file; ok is false when it is not there, which for those that

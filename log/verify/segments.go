@@ -105,7 +105,6 @@ func (v *verifier) cut(file string, offset, base int64, what string) {
 		v.problem(file, offset, "%s", what)
 		return
 	}
-	v.torn = true
 	v.expected(file, offset, "%s", what)
 }
 

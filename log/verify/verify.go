@@ -69,9 +69,9 @@ type Report struct {
 	Segments   int
 	Batches    int
 	Records    int64
-	Bytes      int64 // of sound batches
-	Start, End int64 // offsets: of the first segment, and after the last sound batch
-	Problems   []Problem
+	Bytes      int64     // of sound batches
+	Start, End int64     // offsets: of the first segment, and after the last sound batch
+	Problems   []Problem // at most 2000; the first 1000 of those that are Expected
 }
 
 // OK reports whether nothing is wrong that recovery does not see to.
@@ -122,7 +122,6 @@ type verifier struct {
 	epochs    *epoch.Cache
 
 	active    int64 // base of the newest segment
-	torn      bool  // the log ends in what recovery cuts off
 	next      int64 // the offset after the last batch; -1 before the first segment
 	gaps      bool  // offsets are missing: the log is compacted
 	damaged   bool  // a batch was not sound: what follows from the batches is not known
@@ -130,14 +129,27 @@ type verifier struct {
 	lastEpoch int32
 }
 
+// maxListed is how many expected problems a report lists at most; of all together it
+// lists twice as many, so that unexpected ones find room.
+const maxListed = 1000
+
+// add lists a problem.
+func (v *verifier) add(p Problem) {
+	if n := len(v.report.Problems); n < maxListed || n < 2*maxListed && !p.Expected {
+		v.report.Problems = append(v.report.Problems, p)
+	}
+}
+
 func (v *verifier) problem(file string, offset int64, format string, args ...any) {
-	v.report.Problems = append(v.report.Problems, Problem{File: file, Offset: offset, What: fmt.Sprintf(format, args...)})
+	v.add(Problem{File: file, Offset: offset, What: fmt.Sprintf(format, args...)})
 }
 
 // expected notes what recovery sees to, if the partition is to be recovered there.
 func (v *verifier) expected(file string, offset int64, format string, args ...any) {
-	v.problem(file, offset, format, args...)
-	v.report.Problems[len(v.report.Problems)-1].Expected = !v.o.Clean && offset >= v.o.RecoveryPoint
+	v.add(Problem{
+		File: file, Offset: offset, What: fmt.Sprintf(format, args...),
+		Expected: !v.o.Clean && offset >= v.o.RecoveryPoint,
+	})
 }
 
 // list finds the segments and snapshots, and files that belong to none.
