@@ -23,7 +23,7 @@ type filter struct {
 func newFilter(l *log.Log, keys *offsetMap, now int64) *filter {
 	c := l.Config()
 	f := &filter{
-		keys: keys, last: make(map[int64]producer.State), now: now,
+		keys: keys, txns: newTxns(), last: make(map[int64]producer.State), now: now,
 		retention: c.DeleteRetentionMs, maxInflated: c.MaxInflatedBytes,
 	}
 	for _, s := range l.Producers() {

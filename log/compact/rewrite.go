@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/leatmq/leat/log"
-	"github.com/leatmq/leat/log/index"
 	"github.com/leatmq/leat/log/record"
 )
 
@@ -57,29 +56,35 @@ func (r *run) clean(ctx context.Context) (firstDirty int64, err error) {
 	for n < len(r.sealed) && r.sealed[n].Base() < end {
 		n++
 	}
-	keepTombstones, err := r.oldTombstones(r.sealed[:n])
+	return end, r.rewriteAll(ctx, r.sealed[:n])
+}
+
+// rewriteAll replaces segments, small ones together.
+func (r *run) rewriteAll(ctx context.Context, todo []log.Sealed) error {
+	keepTombstones, err := r.oldTombstones(todo)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	f := newFilter(r.log, r.keys, r.now)
-	var rewrite *log.Rewrite
-	f.txns = newTxns(func(t index.AbortedTxn) { rewrite.AppendAborted(t) })
-	c := r.log.Config()
-	todo := r.sealed[:n]
-	for _, size := range Group(parts(todo), Room{Bytes: int64(c.SegmentBytes), IndexBytes: c.SegmentIndexBytes}) {
-		if rewrite, err = r.log.NewRewrite(todo[:size]); err != nil {
-			return 0, err
+	c, f := r.log.Config(), newFilter(r.log, r.keys, r.now)
+	for _, n := range Group(parts(todo), Room{Bytes: int64(c.SegmentBytes), IndexBytes: c.SegmentIndexBytes}) {
+		if err := r.replace(ctx, todo[:n], pass{filter: f, keepTombstones: keepTombstones[:n]}); err != nil {
+			return err
 		}
-		err = r.rewrite(ctx, todo[:size], pass{f, rewrite, keepTombstones[:size]})
-		if err == nil {
-			err = rewrite.Commit()
-		}
-		if err := errors.Join(err, rewrite.Discard()); err != nil {
-			return 0, err
-		}
-		todo, keepTombstones = todo[size:], keepTombstones[size:]
+		todo, keepTombstones = todo[n:], keepTombstones[n:]
 	}
-	return end, nil
+	return nil
+}
+
+// replace puts one new segment in the place of some.
+func (r *run) replace(ctx context.Context, sealed []log.Sealed, p pass) (err error) {
+	if p.to, err = r.log.NewRewrite(sealed); err != nil {
+		return err
+	}
+	p.txns.kept = p.to.AppendAborted
+	if err = r.rewrite(ctx, sealed, p); err == nil {
+		err = p.to.Commit()
+	}
+	return errors.Join(err, p.to.Discard())
 }
 
 func parts(sealed []log.Sealed) []Part {
@@ -92,7 +97,7 @@ func parts(sealed []log.Sealed) []Part {
 
 // learn fills the offset map from the dirty part.
 func (r *run) learn(ctx context.Context) error {
-	t := newTxns(func(index.AbortedTxn) {})
+	t := newTxns()
 	aborted, err := r.log.AbortedTxns(nil, r.work.FirstDirty, r.work.Uncleanable)
 	if err != nil {
 		return err

@@ -13,10 +13,9 @@ import (
 type txns struct {
 	coming    []index.AbortedTxn // ascending by first offset
 	aborted   map[int64]*abortedTxn
-	committed map[int64]bool // producers of whose committed transaction a batch was seen
-	// kept is told of aborted transactions whose marker must stay.
-	kept func(index.AbortedTxn)
-	it   record.Iterator
+	committed map[int64]bool         // producers of whose committed transaction a batch was seen
+	kept      func(index.AbortedTxn) // told of aborted transactions whose marker must stay
+	it        record.Iterator
 }
 
 // abortedTxn is an aborted transaction that is being read.
@@ -25,8 +24,11 @@ type abortedTxn struct {
 	seen bool // a batch of it
 }
 
-func newTxns(kept func(index.AbortedTxn)) *txns {
-	return &txns{aborted: make(map[int64]*abortedTxn), committed: make(map[int64]bool), kept: kept}
+func newTxns() *txns {
+	return &txns{
+		aborted: make(map[int64]*abortedTxn), committed: make(map[int64]bool),
+		kept: func(index.AbortedTxn) {},
+	}
 }
 
 // expect adds aborted transactions that lie ahead; those known already do no harm.
