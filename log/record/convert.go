@@ -68,7 +68,7 @@ func (it *Iterator) checkInner(j *judge) error {
 	for rest := it.data; len(rest) > 0; index++ {
 		m, after, err := Next(rest)
 		if err != nil {
-			return nil // cut short at the end; lastInner has passed it over too
+			break // cut short at the end; lastInner has passed it over too
 		}
 		rest = after
 		if !m.CheckCRC() {

@@ -154,7 +154,7 @@ func checkProduce(t *testing.T, c produceCase, topic string, set []byte, want pr
 	for i, r := range want.RecordErrors {
 		require.Equal(t, record.RecordError{Index: r.BatchIndex, Message: r.BatchIndexErrorMessage}, e.Records[i])
 	}
-	withoutLog := e.Early || e.Kind == record.ErrCorrupt || e.Kind == record.ErrTooLarge
+	withoutLog := e.Early || errors.Is(e.Kind, record.ErrCorrupt) || errors.Is(e.Kind, record.ErrTooLarge)
 	require.Equal(t, want.LogStartOffset == -1, withoutLog, "log start offset is answered unless the log was not asked")
 }
 
