@@ -16,6 +16,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -100,11 +101,11 @@ func (g *Groups) PartitionFor(groupID string) int32 { return partitionFor(groupI
 // enter locks the shard of a group, until its Leave.
 func (g *Groups) enter(groupID string) (*shard.Shard[*local], group.Code) {
 	sh, err := g.shards.Enter(g.PartitionFor(groupID))
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		sh.Machine.begin()
 		return sh, group.None
-	case shard.ErrLoading:
+	case errors.Is(err, shard.ErrLoading):
 		return nil, group.LoadInProgress
 	default:
 		return nil, group.NotCoordinator

@@ -189,7 +189,7 @@ func TestMemberChangesItsMindDuringRebalance(t *testing.T) {
 	m := w.members(2)
 	w.join(as(m[1].MemberID), reading("u"))
 	again := w.join(as(m[1].MemberID), reading("v"))
-	w.refused(group.Token(again-1), group.RebalanceInProgress)
+	w.refused(again-1, group.RebalanceInProgress)
 	lead := w.joinedAs(w.join(as(m[0].MemberID)))
 	require.Equal(t, subscription("v"), lead.Members[1].Metadata)
 }
