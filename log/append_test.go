@@ -78,7 +78,7 @@ func TestAppendRefusesWithoutATrace(t *testing.T) {
 		"sequence after a gap": {nil, nil, producer.ErrOutOfOrder},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if each.want == producer.ErrOutOfOrder {
+			if errors.Is(each.want, producer.ErrOutOfOrder) {
 				_, err := l.Append(idempotent(t, 7, 0, "ok"), produce)
 				require.NoError(t, err)
 				each.set = idempotent(t, 7, 2, "gap")

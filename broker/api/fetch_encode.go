@@ -90,8 +90,8 @@ func (a *fetchAnswer) encode(out *server.Response) {
 		topics++
 	}
 	w.array(topics)
-	for i, end := 0, 0; i < len(a.rows); i = end {
-		end = a.endOfTopic(i)
+	for i := 0; i < len(a.rows); {
+		end := a.endOfTopic(i)
 		if a.version >= 13 {
 			w.uuid(a.rows[i].id)
 		} else {
@@ -102,6 +102,7 @@ func (a *fetchAnswer) encode(out *server.Response) {
 			a.row(&a.rows[j], &w, out)
 		}
 		w.noTags()
+		i = end
 	}
 	if a.version >= 16 {
 		endpoints(&w, a.nodes)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"github.com/leatmq/leat/broker/server"
 	"github.com/leatmq/leat/broker/session"
 	"github.com/leatmq/leat/partition"
@@ -94,7 +95,7 @@ func (a *API) readPart(c *fetchCall, s *session.Session, p *session.Part, full b
 // what happens, unless it does already.
 func (a *API) linkPart(s *session.Session, p *session.Part) error {
 	if p.Replica != nil {
-		if _, err := p.Replica.Leader(-1); err != partition.ErrUnknown {
+		if _, err := p.Replica.Leader(-1); !errors.Is(err, partition.ErrUnknown) {
 			return nil
 		}
 		s.Watcher.Unwatch(&p.Link) // deleted; there may be a new one

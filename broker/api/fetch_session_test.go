@@ -249,7 +249,7 @@ func TestSessionHasOneFetchAtATime(t *testing.T) {
 		q := kmsg.NewPtrFetchRequest()
 		q.SessionID, q.SessionEpoch = s.id, s.epoch+1
 		return ask[*kmsg.FetchResponse](other, 11, q).ErrorCode == kerr.InvalidFetchSessionEpoch.Code
-	}, tenSeconds, tick)
+	}, patience, tick)
 	n.fill("t", 0, 1)
 	require.Equal(t, []int32{0}, indices(receive[*kmsg.FetchResponse](s.client, q)))
 }

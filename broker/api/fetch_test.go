@@ -16,7 +16,7 @@ import (
 )
 
 // How long, and how often, a test looks for a condition.
-const tenSeconds, tick = 10 * time.Second, time.Millisecond
+const patience, tick = 10 * time.Second, time.Millisecond
 
 // fill appends so many batches of one record to a partition.
 func (n *node) fill(name string, index int32, batches int) {
@@ -362,7 +362,7 @@ func TestFetchWaitingIsToldOfWhatHappens(t *testing.T) {
 			require.Eventually(t, func() bool {
 				r, err := n.set.Get(checkpoint.Partition{Topic: "t"})
 				return err == nil && r.Watchers().Watched()
-			}, tenSeconds, tick)
+			}, patience, tick)
 			event.do(n)
 			require.Equal(t, event.code, fetched(receive[*kmsg.FetchResponse](c, q)).ErrorCode)
 		})
@@ -379,7 +379,7 @@ func TestFetchLeavesNothingBehind(t *testing.T) {
 	ask[*kmsg.FetchResponse](c, 4, q)
 	r, err := n.set.Get(checkpoint.Partition{Topic: "t"})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return !r.Watchers().Watched() }, tenSeconds, tick)
+	require.Eventually(t, func() bool { return !r.Watchers().Watched() }, patience, tick)
 }
 
 func TestFetchOfNothing(t *testing.T) {

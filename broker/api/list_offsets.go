@@ -128,7 +128,7 @@ func (l *lookup) answer() kmsg.ListOffsetsResponseTopicPartition {
 	}
 	row.Offset, row.Timestamp, row.LeaderEpoch = found.offset, found.timestamp, found.epoch
 	row.ErrorCode = codeOf(l.err)
-	if l.err == errOffsetUnavailable && l.version < 5 {
+	if errors.Is(l.err, errOffsetUnavailable) && l.version < 5 {
 		row.ErrorCode = kerr.LeaderNotAvailable.Code
 	}
 	return row

@@ -108,23 +108,24 @@ func (c *produceCall) decode(body []byte, version int16) error {
 func (c *produceCall) encode(buf []byte) []byte {
 	w := writer{buf: buf, flexible: c.version >= flexibleFrom(kmsg.Produce)}
 	topics := 0
-	for i, end := 0, 0; i < len(c.parts); i = end {
-		if end = c.endOfRun(i); countRows(c.parts[i:end]) > 0 {
+	for i := 0; i < len(c.parts); i = c.endOfRun(i) {
+		if countRows(c.parts[i:c.endOfRun(i)]) > 0 {
 			topics++
 		}
 	}
 	w.array(topics)
-	for i, end := 0, 0; i < len(c.parts); i = end {
-		end = c.endOfRun(i)
-		rows := countRows(c.parts[i:end])
+	for i := 0; i < len(c.parts); {
+		topic := c.parts[i:c.endOfRun(i)]
+		i += len(topic)
+		rows := countRows(topic)
 		if rows == 0 {
 			continue
 		}
-		w.name(c.parts[i].topic)
+		w.name(topic[0].topic)
 		w.array(rows)
-		for j := i; j < end; j++ {
-			if !c.parts[j].skip {
-				c.parts[j].encode(&w, c.version)
+		for j := range topic {
+			if !topic[j].skip {
+				topic[j].encode(&w, c.version)
 			}
 		}
 		w.noTags()

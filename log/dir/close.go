@@ -38,7 +38,7 @@ func (d *Dir) close(ctx context.Context) error {
 	if err != nil && !offline {
 		return fmt.Errorf("%s is not shut down cleanly: %w", d.path, err)
 	}
-	return nil
+	return nil //nolint:nilerr // of a directory that is offline the error was told when it went
 }
 
 // markClean writes the checkpoints and then the mark, if all logs were opened

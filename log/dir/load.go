@@ -146,7 +146,7 @@ func (d *Dir) loadOne(f found) error {
 		}
 		if to != nil && to.Err() != nil {
 			d.addBroken(f.partition, fmt.Errorf("it may have been moved: %w", to.Err()))
-			return nil
+			return nil //nolint:nilerr // noted as broken
 		}
 		if err := d.unmark(f.path); err != nil { // it has no twin: it was not
 			return err

@@ -44,9 +44,9 @@ func TestCrashWhileMoving(t *testing.T) {
 	for stop := 0; stop <= changes; stop++ {
 		for seed := range uint64(4) {
 			synctest.Test(t, func(t *testing.T) {
-				w, s, r := movable(t, seed)
+				w, _, r := movable(t, seed)
 				w.disk.Kill()
-				s = w.open()
+				s := w.open()
 				r.log, _ = s.Get(part("t", 0))
 				if stop > 0 {
 					w.disk.StopAfter(stop)

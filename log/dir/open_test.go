@@ -147,7 +147,7 @@ func TestCleanMark(t *testing.T) {
 	require.Equal(t, `{"version":0,"brokerEpoch":-1}`, string(data))
 
 	for range 20 {
-		s = w.open()
+		w.open()
 		require.False(t, exists(w.disk, mark))
 		w.disk.Crash()
 		require.False(t, exists(w.disk, mark), "its removal was durable before anything else happened")

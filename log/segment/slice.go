@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"io"
 
 	"github.com/leatmq/leat/log/record"
@@ -89,7 +90,7 @@ func (s *Slice) FirstBatch() (record.Batch, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	if _, err := s.ReadAt(b, 0); err != nil && err != io.EOF {
+	if _, err := s.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	return record.Batch(b), nil

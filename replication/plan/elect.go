@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -18,7 +19,7 @@ func ElectLeaders(im *image.Image, how Election, refs []Ref, s Settings) (Step, 
 	results := make([]ElectResult, 0, len(refs))
 	for _, ref := range refs {
 		err := d.elect(how, ref)
-		if refused, ok := err.(*Error); all && ok && refused.Kind == ErrElectionNotNeeded {
+		if all && errors.Is(err, ErrElectionNotNeeded) {
 			continue
 		}
 		results = append(results, ElectResult{Ref: ref, Err: err})

@@ -107,7 +107,7 @@ func (b *Broker) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-b.done:
-			return fmt.Errorf("spawn: the broker ended before it was ready: %v\n%s", b.err, b.log.String())
+			return fmt.Errorf("spawn: the broker ended before it was ready: %w\n%s", b.err, b.log.String())
 		case <-ctx.Done():
 			return fmt.Errorf("spawn: the broker was not ready: %w\n%s", ctx.Err(), b.log.String())
 		case <-tick.C:
