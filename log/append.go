@@ -151,7 +151,7 @@ func (l *Log) append(p *pending) (Appended, error) {
 			SyncDue: p.c.FlushMessages <= 1 && l.RecoveryPoint() <= verdict.LastOffset,
 		}, nil
 	}
-	if err := l.writeMeta(); err != nil {
+	if err := errors.Join(l.writeMeta(), l.writePendingEpoch()); err != nil {
 		return Appended{}, err
 	}
 	base := l.EndOffset()
@@ -236,8 +236,13 @@ func (l *Log) apply(set []byte, w *work) error {
 	}
 	l.noteUnstable()
 	l.state.Unlock()
-	if newEpoch {
-		return l.writeEpochs()
+	if !newEpoch {
+		return nil
+	}
+	// The set is in the log by now, so a full disk must not make its offsets free again.
+	l.epochPending = true
+	if err := l.writeEpochs(); !errors.Is(err, ErrNoSpace) {
+		return err
 	}
 	return nil
 }

@@ -95,11 +95,12 @@ type Log struct {
 
 	mu sync.Mutex // the writer's; guards all below
 
-	created     time.Time // when the active segment was begun, or the log opened
-	jitter      int64     // of the active segment, ms
-	metaPending bool      // partition.metadata is still to be written
-	snapshots   []int64   // offsets of the producer snapshots on disk, ascending
-	trash       []trash   // files to be removed later
+	created      time.Time // when the active segment was begun, or the log opened
+	jitter       int64     // of the active segment, ms
+	metaPending  bool      // partition.metadata is still to be written
+	epochPending bool      // so is the epoch of this leader: there was no room
+	snapshots    []int64   // offsets of the producer snapshots on disk, ascending
+	trash        []trash   // files to be removed later
 
 	state       sync.Mutex // guards all below
 	producers   *producer.Table

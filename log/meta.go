@@ -73,7 +73,8 @@ func (l *Log) loadMeta() error {
 }
 
 // AssignEpoch notes that epoch begins at the end of the log: called when this
-// broker becomes leader. It is written to disk before it returns.
+// broker becomes leader. It is written to disk before it returns; while the disk is
+// full, before the next append.
 func (l *Log) AssignEpoch(leaderEpoch int32) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,6 +87,18 @@ func (l *Log) AssignEpoch(leaderEpoch int32) error {
 	if !changed {
 		return nil
 	}
+	l.epochPending = true
+	if err := l.writeEpochs(); !errors.Is(err, ErrNoSpace) {
+		return err
+	}
+	return nil
+}
+
+// writePendingEpoch writes an epoch that AssignEpoch found no room for.
+func (l *Log) writePendingEpoch() error {
+	if !l.epochPending {
+		return nil
+	}
 	return l.writeEpochs()
 }
 
@@ -93,18 +106,25 @@ func (l *Log) AssignEpoch(leaderEpoch int32) error {
 func (l *Log) writeEpochs() error {
 	l.state.Lock()
 	entries := l.epochs.Entries()
+	dirty := l.epochsDirty
 	l.epochsDirty = false
 	l.state.Unlock()
-	return l.fail("write leader epochs",
-		checkpoint.WriteEpochs(l.fs(), l.home.Path(checkpoint.LeaderEpochFile), entries))
+	if err := checkpoint.WriteEpochs(l.fs(), l.home.Path(checkpoint.LeaderEpochFile), entries); err != nil {
+		l.state.Lock()
+		l.epochsDirty = dirty
+		l.state.Unlock()
+		return l.failWrite("write leader epochs", err)
+	}
+	l.epochPending = false
+	return nil
 }
 
-// writeDirtyEpochs does so if a truncation is not in the file yet.
+// writeDirtyEpochs does so if a truncation or an epoch is not in the file yet.
 func (l *Log) writeDirtyEpochs() error {
 	l.state.Lock()
 	dirty := l.epochsDirty
 	l.state.Unlock()
-	if !dirty {
+	if !dirty && !l.epochPending {
 		return nil
 	}
 	return l.writeEpochs()

@@ -151,7 +151,11 @@ func (r *Replica) lead(s State) error {
 		old.retire()
 		defer r.lost() // when there is a new leader to look at
 	}
-	if err := r.Log().AssignEpoch(s.LeaderEpoch); err != nil {
+	err := r.Log().AssignEpoch(s.LeaderEpoch)
+	if err == nil {
+		err = r.secure()
+	}
+	if err != nil {
 		r.leader.CompareAndSwap(old, nil)
 		return err
 	}
@@ -160,6 +164,17 @@ func (r *Replica) lead(s State) error {
 	l.high.Store(l.begin)
 	l.setReplicas(s)
 	r.leader.Store(l)
+	return nil
+}
+
+// secure brings to the disk what the log has found there after a kill, where it counts
+// only then: it is shown from now on, and whoever sends it again is told that it is safe.
+func (r *Replica) secure() error {
+	lg := r.Log()
+	end := lg.EndOffset()
+	if r.set.o.GroupCommit || end-lg.RecoveryPoint() >= lg.Config().FlushMessages {
+		return lg.Sync(end)
+	}
 	return nil
 }
 

@@ -23,7 +23,7 @@ type Progress struct {
 }
 
 // Start is the progress of a leader that begins with a log ending at end. All
-// of it was read back from the disk, so all of it is safe.
+// of it is safe: where it must be on disk, the leader has seen to that before.
 func Start(end int64) Progress { return Progress{end: end, safe: end, high: end} }
 
 // HighWatermark is the offset below which records may be shown.
