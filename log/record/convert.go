@@ -64,19 +64,16 @@ func (s *Scratch) convertEntry(b Batch, j *judge) error {
 
 // checkInner checks the CRC of each message in a wrapper, and that none is a wrapper again.
 func (it *Iterator) checkInner(j *judge) error {
+	defer it.rewind()
 	index := 0
-	for rest := it.data; len(rest) > 0; index++ {
-		m, after, err := Next(rest)
-		if err != nil {
-			break // cut short at the end; lastInner has passed it over too
-		}
-		rest = after
+	for m := it.nextInner(); m != nil; m = it.nextInner() {
 		if !m.CheckCRC() {
 			return corrupt("CRC of message %d in a compressed set is wrong", index)
 		}
 		if m.Codec() != compress.None {
 			j.fault(index, "message in a compressed set is marked compressed itself")
 		}
+		index++
 	}
 	return nil
 }

@@ -138,7 +138,8 @@ func (it *Iterator) nextLegacy() bool {
 	return true
 }
 
-// nextInner takes the next message off a wrapper's set; lastInner has seen that they are whole.
+// nextInner takes the next message off a wrapper's set, nil at its end: lastInner has seen
+// that they are whole, and that only what is cut short follows.
 func (it *Iterator) nextInner() Batch {
 	if len(it.data) == 0 {
 		return nil
