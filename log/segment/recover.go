@@ -33,7 +33,16 @@ func (s *Segment) Load() error {
 	if err := s.loadLastLocked(h); err != nil {
 		return err
 	}
-	return s.loadTailLocked(h)
+	err = s.loadTailLocked(h)
+	var damage *DamageError
+	if s.indexed > 0 && errors.As(err, &damage) {
+		// The index may point to where no batch begins. Building it anew tells.
+		if err := s.repairLocked(h, fmt.Errorf("%w: %w", index.ErrCorrupt, err)); err != nil {
+			return err
+		}
+		return s.loadTailLocked(h)
+	}
+	return err
 }
 
 // loadLastLocked learns the last entries of the offset and time index.
@@ -196,6 +205,30 @@ func (s *Segment) Scan(from int64, visit func(record.Batch) error) error {
 			return err
 		}
 	}
+}
+
+// Back returns an offset some n bytes before the batch that holds the given one, at which
+// Scan may begin, or the base, and how many bytes lie between.
+func (s *Segment) Back(offset, n int64) (from, bytes int64, err error) {
+	h, err := s.acquire()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer h.release()
+	pos, err := s.locate(h, offset, s.Size())
+	if err != nil || pos <= n {
+		return s.base, pos, err
+	}
+	s.mu.Lock()
+	e, _, err := s.withOffsetsLocked(h, func() (index.OffsetEntry, bool, error) {
+		return s.offsets.FloorPosition(uint32(min(pos-n, maxRelative)))
+	})
+	grown := s.countLocked()
+	s.mu.Unlock()
+	if grown {
+		s.home.files.admit(s)
+	}
+	return s.base + int64(e.Relative), pos - int64(e.Position), err
 }
 
 // ReplaceAborted replaces the transaction index.
