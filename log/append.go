@@ -141,6 +141,9 @@ func (l *Log) append(p *pending) (Appended, error) {
 		return Appended{}, err
 	}
 	verdict, err := l.check(p)
+	if errors.Is(err, producer.ErrOutOfOrder) {
+		verdict, err = l.checkAgain(p, err)
+	}
 	if err != nil {
 		return Appended{}, err
 	}

@@ -28,12 +28,7 @@ func (t *Table) Apply(b BatchInfo) {
 	}
 	e := t.producer(b.ProducerID)
 	e.setEpoch(b.Epoch)
-	e.add(batch{
-		lastSequence: b.LastSequence,
-		offsetDelta:  int32(b.LastOffset - b.FirstOffset),
-		lastOffset:   b.LastOffset,
-		timestamp:    b.Timestamp,
-	})
+	e.add(batchOf(b))
 	e.timestamp = b.Timestamp
 	if !b.Transactional {
 		return
@@ -42,6 +37,15 @@ func (t *Table) Apply(b BatchInfo) {
 	if e.txnFirst < 0 {
 		e.txnFirst = b.FirstOffset
 		t.begin(b.ProducerID, b.FirstOffset)
+	}
+}
+
+func batchOf(b BatchInfo) batch {
+	return batch{
+		lastSequence: b.LastSequence,
+		offsetDelta:  int32(b.LastOffset - b.FirstOffset),
+		lastOffset:   b.LastOffset,
+		timestamp:    b.Timestamp,
 	}
 }
 

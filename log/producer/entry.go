@@ -13,6 +13,9 @@ type entry struct {
 	timestamp        int64   // of the last batch or marker, ms
 	txnFirst         int64   // first offset of the open transaction; NoOffset: none
 	batches          []batch // of this epoch, oldest first; at most cachedBatches
+	// partial says that the entry is of a snapshot, which has only the last batch: those
+	// before it are in the log, and not among batches.
+	partial bool
 }
 
 // batch is what is remembered of one appended batch.
@@ -58,7 +61,7 @@ func newEntry() *entry {
 func (e *entry) setEpoch(epoch int16) {
 	if e.epoch != epoch {
 		e.epoch = epoch
-		e.batches = e.batches[:0]
+		e.batches, e.partial = e.batches[:0], false
 	}
 }
 
@@ -106,6 +109,7 @@ func entryOf(s State) *entry {
 	e := &entry{epoch: s.Epoch, coordinatorEpoch: s.CoordinatorEpoch, timestamp: s.LastTimestamp, txnFirst: s.TxnFirstOffset}
 	if s.LastOffset >= 0 {
 		e.batches = []batch{{s.LastSequence, s.OffsetDelta, s.LastOffset, s.LastTimestamp}}
+		e.partial = true
 	}
 	return e
 }
