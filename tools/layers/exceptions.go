@@ -17,13 +17,13 @@ func (e Exception) covers(f Finding) bool {
 // Exceptions are the places in the tree that a rule does not reach.
 var Exceptions = []Exception{
 	// Goroutines that are waited for, but not by the function that starts them.
-	{"goroutine", "broker/server/server.go", "drain", "waits for the connections; it ends when the last of them does, which drain hastens"},
+	{"goroutine", "broker/server/drain.go", "drain", "waits for the connections; it ends when the last of them does, which drain hastens"},
 	{"goroutine", "cmd/leat/progress.go", "newMeter", "draws until the meter's stop, which waits for it"},
 	{"goroutine", "tools/spawn/spawn.go", "Start", "waits for the child process; Kill and Stop wait for it"},
 	{"goroutine", "tools/bench/subject.go", "start", "waits for the child process; its end waits for it"},
 
 	// Results that say nothing new: the socket ends anyway.
-	{"swallowed", "broker/server/server.go", "", "a deadline on a socket that is closed already"},
+	{"swallowed", "broker/server/drain.go", "", "a deadline on a socket that is closed already"},
 	{"swallowed", "broker/server/server_test.go", "", "ends what the test may have ended already"},
 	{"swallowed", "broker/server/peers_test.go", "", "writes until the server stops reading, which is the test"},
 	{"swallowed", "log/compress/compress_test.go", "", "fills the pools with what must be refused; the test proper follows"},
