@@ -77,3 +77,6 @@ func (l *Log) measure(set []byte) (copied, error) {
 		rest = after
 	}
 }
+
+// errGap means that what is copied overlaps the log.
+var errGap = errors.New("copied batches do not follow on the log's end")

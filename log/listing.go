@@ -237,3 +237,6 @@ func (l *Log) swapRange(swaps []file) (from, to int64, err error) {
 	}
 	return from, to, nil
 }
+
+// errForeign means that a file has a name that only a segment's file may have.
+var errForeign = errors.New("not a file")

@@ -65,6 +65,7 @@
 package log
 
 import (
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -110,6 +111,25 @@ type Log struct {
 
 // none is where no undecided transaction begins.
 const none = int64(-1)
+
+// Open opens the log in dir, creating it when it is not there, and repairs what a
+// crash left behind. Nothing stays open or loaded.
+func Open(dir string, o Options) (*Log, error) {
+	l := &Log{o: o.withDefaults(), name: nameOf(dir), producers: producer.New(), epochs: new(epoch.Cache)}
+	l.sync.free = sync.NewCond(&l.sync.mu)
+	l.sync.last = l.o.Now()
+	l.unstable.Store(none)
+	l.home = segment.NewHome(l.o.FS, dir, l.o.Files, l.o.Logger)
+	l.Configure(o.Config)
+	if err := l.load(); err != nil {
+		l.closed.Store(true)
+		if list := l.segments.Load(); list != nil {
+			l.shut()
+		}
+		return nil, fmt.Errorf("open log %s: %w", dir, err)
+	}
+	return l, nil
+}
 
 // Dir returns the partition directory.
 func (l *Log) Dir() string { return l.home.Dir() }

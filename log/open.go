@@ -1,36 +1,12 @@
 package log
 
 import (
-	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
-	"github.com/leatmq/leat/log/epoch"
-	"github.com/leatmq/leat/log/producer"
 	"github.com/leatmq/leat/log/segment"
 )
-
-// Open opens the log in dir, creating it when it is not there, and repairs what a
-// crash left behind. Nothing stays open or loaded.
-func Open(dir string, o Options) (*Log, error) {
-	l := &Log{o: o.withDefaults(), name: nameOf(dir), producers: producer.New(), epochs: new(epoch.Cache)}
-	l.sync.free = sync.NewCond(&l.sync.mu)
-	l.sync.last = l.o.Now()
-	l.unstable.Store(none)
-	l.home = segment.NewHome(l.o.FS, dir, l.o.Files, l.o.Logger)
-	l.Configure(o.Config)
-	if err := l.load(); err != nil {
-		l.closed.Store(true)
-		if list := l.segments.Load(); list != nil {
-			l.shut()
-		}
-		return nil, fmt.Errorf("open log %s: %w", dir, err)
-	}
-	return l, nil
-}
 
 // nameOf is the topic and partition that a directory is for, without the suffix of a
 // deleted or future log.
@@ -174,6 +150,3 @@ func (l *Log) removeStrays() error {
 	newest := slices.Max(l.snapshots)
 	return l.removeSnapshots(func(at int64) bool { return at != newest && !bases[at] })
 }
-
-// errForeign means that a file has a name that only a segment's file may have.
-var errForeign = errors.New("not a file")
