@@ -91,7 +91,7 @@ func (b *Broker) cleaner() dir.CleanFunc {
 	return compact.New(compact.Options{
 		Limits: func() compact.Limits {
 			return compact.Limits{
-				MapBytes:       b.config.Int("log.cleaner.dedupe.buffer.size"),
+				MapBytes:       int(b.config.Int64("log.cleaner.dedupe.buffer.size")),
 				LoadFactor:     b.config.Float("log.cleaner.io.buffer.load.factor"),
 				BytesPerSecond: b.config.Float("log.cleaner.io.max.bytes.per.second"),
 			}
