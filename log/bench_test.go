@@ -84,6 +84,20 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
+func BenchmarkRecover(b *testing.B) {
+	l := readable(b)
+	b.SetBytes(l.Size())
+	dir := l.Dir()
+	require.NoError(b, l.Close())
+	for range b.N {
+		l, err := open(dir, log.Options{Config: testConfig(), RecoveryPoint: 0, StartOffset: -1})
+		require.NoError(b, err)
+		b.StopTimer()
+		require.NoError(b, l.Close())
+		b.StartTimer()
+	}
+}
+
 func BenchmarkOffsetForTimestamp(b *testing.B) {
 	l := readable(b)
 	b.ReportAllocs()

@@ -2,11 +2,13 @@ package log_test
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/record"
@@ -192,4 +194,34 @@ func TestRollByTheClockWithoutTimestamps(t *testing.T) {
 	require.NoError(t, l.Roll())
 	require.NoError(t, l.Roll(), "an empty segment is not rolled")
 	require.Equal(t, 3, l.Segments())
+}
+
+// preallocate reserves a segment's space, which does not show in its length and is
+// given back when it is sealed.
+func TestPreallocate(t *testing.T) {
+	c := testConfig()
+	c.Preallocate, c.SegmentBytes = true, 1<<20
+	dir := t.TempDir()
+	l := openLog(t, dir, fresh(c))
+	appendN(t, l, 1)
+	require.NoError(t, l.Roll())
+	appendN(t, l, 1)
+	path := filepath.Join(dir, "00000000000000000001.log")
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Less(t, info.Size(), int64(200))
+	reserved := blocks(t, path)
+	require.NoError(t, l.Roll())
+	require.Less(t, blocks(t, path), int64(64<<10))
+	if reserved > 0 { // where the file system can
+		require.GreaterOrEqual(t, reserved, int64(1<<20))
+	}
+	requireN(t, l, 0, 2)
+}
+
+// blocks is how much disk a file takes.
+func blocks(t *testing.T, path string) int64 {
+	var st unix.Stat_t
+	require.NoError(t, unix.Stat(path, &st))
+	return st.Blocks * 512
 }

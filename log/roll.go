@@ -56,6 +56,11 @@ func (l *Log) roll(base int64) error {
 	if err != nil {
 		return l.failWrite("roll", err)
 	}
+	if c := l.config.Load(); c.Preallocate {
+		if err := next.Reserve(int64(c.SegmentBytes)); err != nil {
+			return errors.Join(l.failWrite("roll", err), next.Remove())
+		}
+	}
 	old.SetNext(base)
 	list := slices.Clone(*l.segments.Load())
 	if old.Size() == 0 { // empty and not at the right offset: it never was one

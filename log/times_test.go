@@ -2,6 +2,8 @@ package log_test
 
 import (
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,6 +84,30 @@ func TestLookupsByTimeAgreeWithAModel(t *testing.T) {
 	check(l)
 	require.NoError(t, l.Close())
 	check(openLog(t, dir, fresh(small())))
+}
+
+// Lookups in the recorded logs find the records that are there, in every format and
+// codec.
+func TestLookupsByTimeInGoldenLogs(t *testing.T) {
+	for _, g := range goldenLogs(t, "main", "legacy", "cluster") {
+		t.Run(filepath.Base(g.data)+"/"+g.name, func(t *testing.T) {
+			l := openLog(t, copyDir(t, g.dir()), g.options(t, true))
+			records := readGolden(t, g.records, l.StartOffset())
+			for _, r := range records {
+				if r.Timestamp < 0 {
+					continue
+				}
+				found, ok, err := l.OffsetForTimestamp(r.Timestamp, l.EndOffset())
+				require.NoError(t, err)
+				require.True(t, ok)
+				first := records[slices.IndexFunc(records, func(x goldenRecord) bool { return x.Timestamp >= r.Timestamp })]
+				require.Equal(t, log.Found{Offset: first.Offset, Timestamp: first.Timestamp, Epoch: first.LeaderEpoch}, found)
+			}
+			_, ok, err := l.OffsetForTimestamp(1<<60, l.EndOffset())
+			require.NoError(t, err)
+			require.False(t, ok)
+		})
+	}
 }
 
 func TestLookupsByTimeInAnEmptyLog(t *testing.T) {

@@ -132,6 +132,21 @@ func (s *Segment) reserve(h *handle, end int64) {
 	s.reserved = end + step
 }
 
+// Reserve allocates the disk space of a whole new segment (preallocate). A disk that
+// has no room for it all is found out when it is needed.
+func (s *Segment) Reserve(bytes int64) error {
+	h, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	if err := vfs.Preallocate(h.file, 0, bytes); err != nil && !vfs.IsNoSpace(err) {
+		return err
+	}
+	s.reserved = bytes
+	return nil
+}
+
 // unreserve gives back what reserve took too much.
 func (s *Segment) unreserve() error {
 	if s.reserved <= s.size {
