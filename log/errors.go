@@ -20,6 +20,9 @@ var (
 	// ErrNoSpace means that the disk is full or nearly so. Nothing was
 	// appended; reading, retention and deletion go on.
 	ErrNoSpace = errors.New("no space left for the log")
+	// ErrBusy means that no file could be opened, for too many are (sockets count).
+	// Nothing was done; trying again later may help.
+	ErrBusy = errors.New("too many open files")
 	// ErrSetTooLarge means that one append is larger than a whole segment may
 	// be (RECORD_LIST_TOO_LARGE).
 	ErrSetTooLarge = errors.New("record set is larger than segment.bytes")
@@ -69,8 +72,22 @@ func (l *Log) failWrite(op string, err error) error {
 	if vfs.IsNoSpace(err) && !errors.As(err, &torn) {
 		return fmt.Errorf("%s %s: %w: %w", op, l.Dir(), ErrNoSpace, err)
 	}
+	if !errors.As(err, &torn) {
+		return l.failOpen(op, err)
+	}
 	return l.fail(op, err)
 }
+
+// failOpen is fail for a step that can be taken again when it could not open a file.
+func (l *Log) failOpen(op string, err error) error {
+	if vfs.IsBusy(err) {
+		return fmt.Errorf("%s %s: %w: %w", op, l.Dir(), ErrBusy, err)
+	}
+	return l.fail(op, err)
+}
+
+// passes tells a full disk and a lack of file descriptors from a disk that failed.
+func passes(err error) bool { return errors.Is(err, ErrNoSpace) || errors.Is(err, ErrBusy) }
 
 // failRead tells damaged data and a log that was closed meanwhile from a failing disk.
 func (l *Log) failRead(op string, err error) error {
@@ -83,5 +100,5 @@ func (l *Log) failRead(op string, err error) error {
 		errors.Is(err, record.ErrUnsupportedCompression):
 		return fmt.Errorf("%s %s: %w", op, l.Dir(), err)
 	}
-	return l.fail(op, err)
+	return l.failOpen(op, err)
 }

@@ -88,7 +88,7 @@ func (l *Log) AssignEpoch(leaderEpoch int32) error {
 		return nil
 	}
 	l.epochPending = true
-	if err := l.writeEpochs(); !errors.Is(err, ErrNoSpace) {
+	if err := l.writeEpochs(); !passes(err) {
 		return err
 	}
 	return nil

@@ -130,11 +130,11 @@ func (l *Log) syncNow() error {
 			err = errors.Join(s.SyncAll(), l.syncSnapshot(s.Next()))
 		}
 		if err != nil && !errors.Is(err, segment.ErrRetired) { // retention may take one away
-			return l.fail("sync", err)
+			return l.failOpen("sync", err)
 		}
 	}
 	if err := l.syncNames(); err != nil {
-		return l.fail("sync", err)
+		return l.failOpen("sync", err)
 	}
 	l.sync.mu.Lock()
 	l.sync.last = l.o.Now()
@@ -160,11 +160,15 @@ func (l *Log) syncNames() error {
 	dir := l.Dir()
 	if l.sync.dirty.Swap(false) {
 		if err := l.fs().SyncDir(dir); err != nil {
+			l.sync.dirty.Store(true)
 			return err
 		}
 	}
 	if l.sync.isNew.Swap(false) {
-		return l.fs().SyncDir(filepath.Dir(dir))
+		if err := l.fs().SyncDir(filepath.Dir(dir)); err != nil {
+			l.sync.isNew.Store(true)
+			return err
+		}
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ var codes = []struct {
 	{log.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
 	{log.ErrSetTooLarge, kerr.RecordListTooLarge},
 	{log.ErrNoSpace, kerr.KafkaStorageError},
+	{log.ErrBusy, kerr.KafkaStorageError},
 	{log.ErrClosed, kerr.NotLeaderForPartition}, // deleted or moved meanwhile
 	{dir.ErrOffline, kerr.KafkaStorageError},
 	{dir.ErrUnknown, kerr.UnknownTopicOrPartition},

@@ -45,6 +45,10 @@ func (d *Dir) failed(err error) {
 		d.full("the disk is full: " + err.Error())
 		return
 	}
+	if vfs.IsBusy(err) {
+		d.set.o.Logger.Warn("too many files are open; what could not be written is tried again", "dir", d.path, "error", err)
+		return
+	}
 	d.goOffline(err)
 }
 

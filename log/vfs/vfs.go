@@ -91,6 +91,12 @@ func IsNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
+// IsBusy reports whether err means that the process or the system has no file
+// descriptor left. It says nothing of the disk, and passes.
+func IsBusy(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
 // Preallocate reserves disk space for the bytes [off, off+size) of f without
 // changing its length, where the file system can. Appends into reserved space
 // cost the kernel a fifth less; Truncate to the real length gives the rest back.
