@@ -1,7 +1,6 @@
 package log
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/leatmq/leat/log/epoch"
@@ -65,9 +64,9 @@ func (l *Log) apply(set []byte, w *work) error {
 	if !newEpoch {
 		return nil
 	}
-	// The set is in the log by now, so a full disk must not make its offsets free again.
+	// The set is in the log by now, so a failure that passes must not make its offsets free again.
 	l.epochPending = true
-	if err := l.writeEpochs(); !errors.Is(err, ErrNoSpace) {
+	if err := l.writeEpochs(); !passes(err) {
 		return err
 	}
 	return nil
