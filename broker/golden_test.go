@@ -71,7 +71,13 @@ func (e exchange) frame(t *testing.T) []byte {
 // start runs a broker inside the test.
 func start(t *testing.T, set ...string) *broker.Broker {
 	t.Helper()
-	b, err := broker.New(broker.Config{DataDir: t.TempDir(), Set: set})
+	return startIn(t, t.TempDir(), set...)
+}
+
+// startIn runs a broker on the data directories given.
+func startIn(t *testing.T, dirs string, set ...string) *broker.Broker {
+	t.Helper()
+	b, err := broker.New(broker.Config{DataDir: dirs, Set: set})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
