@@ -63,7 +63,7 @@ type Timeouts struct {
 	// this time (leat.connection.write.timeout.ms, 30 s).
 	Write time.Duration
 	// Drain is how long Serve waits, once told to stop, for requests under way
-	// (leat.shutdown.timeout.ms, 4.5 s).
+	// (leat.shutdown.timeout.ms, 3 s).
 	Drain time.Duration
 }
 
@@ -81,7 +81,7 @@ func (c *Config) setDefaults() {
 	orDefault(&c.MaxInflightBytes, 128<<20)
 	t := &c.Timeouts
 	for d, value := range map[*time.Duration]time.Duration{
-		&t.Idle: 10 * time.Minute, &t.Read: 30 * time.Second, &t.Write: 30 * time.Second, &t.Drain: 4500 * time.Millisecond,
+		&t.Idle: 10 * time.Minute, &t.Read: 30 * time.Second, &t.Write: 30 * time.Second, &t.Drain: 3 * time.Second,
 	} {
 		if *d == 0 {
 			*d = value
