@@ -96,6 +96,8 @@ func TestBrokerOps(t *testing.T) {
 		{ThisBroker, op("broker.id", Set, "3"), "Cannot update these configs dynamically: Set(broker.id)"},
 		{ClusterDefault, op("listeners", Set, "PLAINTEXT://:1"), "Cannot update these configs at default cluster level, broker id must be specified: Set(listeners)"},
 		{ThisBroker, op("ssl.keystore.location", Set, "/x"), "These security configs can be dynamically updated only per-listener using the listener prefix: HashSet(ssl.keystore.location)"},
+		{ClusterDefault, op("ssl.key.password", Set, "x"), "only per-listener using the listener prefix: HashSet(ssl.key.password)"},
+		{ClusterDefault, op("sasl.jaas.config", Set, "x"), "Cannot update these configs at default cluster level, broker id must be specified: Set(sasl.jaas.config)"},
 		{ThisBroker, op("message.max.bytes", Set, "x"), "Invalid value x for configuration message.max.bytes: Not a number of type INT"},
 		{ThisBroker, op("num.io.threads", Set, "17"), "Dynamic thread count update validation failed for num.io.threads=17, value should not be greater than double the current value 8"},
 		{ThisBroker, op("num.io.threads", Set, "3"), "Dynamic thread count update validation failed for num.io.threads=3, value should be at least half the current value 8"},
@@ -106,7 +108,8 @@ func TestBrokerOps(t *testing.T) {
 		require.ErrorIs(t, err, ErrInvalidRequest)
 	}
 	for _, o := range []Op{op("message.max.bytes", Set, "5"), op("no.such", Set, "5"), op("num.io.threads", Set, "16"),
-		op("listener.name.x.ssl.keystore.location", Set, "/x"), op("leader.replication.throttled.rate", Set, "9"),
+		op("listener.name.x.ssl.keystore.location", Set, "/x"), op("sasl.kerberos.min.time.before.relogin", Set, "58000"),
+		op("ssl.protocol", Set, "TLSv1.3"), op("leader.replication.throttled.rate", Set, "9"),
 		{Name: "leader.replication.throttled.rate", Kind: Delete}} {
 		_, err := s.AlterBroker(ThisBroker, []Op{o})
 		require.NoError(t, err, o.Name)

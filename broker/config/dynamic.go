@@ -60,20 +60,26 @@ func (s *Store) ReplaceBroker(scope Scope, values map[string]string) error {
 	return s.validateDynamic(scope, values, values)
 }
 
+// isStore says whether a key without a listener's prefix names a key store, a
+// trust store or what is in them: these change for one listener only. Kafka
+// takes all other keys of TLS and SASL for the whole broker too.
+func isStore(name string) bool {
+	return strings.HasPrefix(name, "ssl.keystore.") || strings.HasPrefix(name, "ssl.truststore.") || name == "ssl.key.password"
+}
+
 // validateDynamic checks what is new in a scope.
 func (s *Store) validateDynamic(scope Scope, next, touched map[string]string) error {
 	var fixed, single, bare []string
 	for _, name := range slices.Sorted(maps.Keys(touched)) {
 		k, ok := Lookup(baseName(name))
-		prefixed := baseName(name) != name
 		switch {
 		case !ok:
 		case k.Mode == ReadOnly:
 			fixed = append(fixed, name)
+		case isStore(name):
+			bare = append(bare, name)
 		case k.Mode == PerBroker && scope == ClusterDefault:
 			single = append(single, name)
-		case !prefixed && (strings.HasPrefix(name, "ssl.") || strings.HasPrefix(name, "sasl.") || name == "principal.builder.class"):
-			bare = append(bare, name)
 		}
 	}
 	switch {
