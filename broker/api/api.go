@@ -82,9 +82,10 @@ func New(d Deps) *API {
 	a.produceCalls.New = func() any { return new(produceCall) }
 	a.fetchCalls.New = func() any { return new(fetchCall) }
 	a.sessions = session.NewCache(session.Options{
-		Slots:  d.Config.Int("max.incremental.fetch.session.cache.slots"),
-		Now:    d.Now,
-		Random: d.Random,
+		Slots:      d.Config.Int("max.incremental.fetch.session.cache.slots"),
+		Partitions: d.Config.Int64("leat.fetch.session.partitions.max"),
+		Now:        d.Now,
+		Random:     d.Random,
 	})
 	a.metadataCalls.New = newMetadataCall
 	for _, r := range a.served() {

@@ -3,6 +3,7 @@ package session
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,6 +11,9 @@ import (
 type Options struct {
 	// Slots is max.incremental.fetch.session.cache.slots.
 	Slots int
+	// Partitions bounds the partitions of all sessions together
+	// (leat.fetch.session.partitions.max). 0: no bound.
+	Partitions int64
 	// MinAge protects a session: within it, it is not evicted unless it was
 	// idle for so long. 0: two minutes.
 	MinAge time.Duration
@@ -26,6 +30,8 @@ type Cache struct {
 	mu       sync.Mutex
 	sessions map[int32]*Session
 	evicted  int64
+
+	partitions atomic.Int64 // of all sessions
 }
 
 // NewCache returns an empty cache.
@@ -46,6 +52,11 @@ func (c *Cache) Use(id, epoch int32, ids bool) (*Session, error) {
 	if s == nil {
 		return nil, ErrNotFound
 	}
+	if c.full(0) { // it has grown too large: the client begins again, without it
+		c.evicted++
+		c.remove(s)
+		return nil, ErrNotFound
+	}
 	if err := s.begin(epoch, ids); err != nil {
 		return nil, err
 	}
@@ -57,7 +68,7 @@ func (c *Cache) Use(id, epoch int32, ids bool) (*Session, error) {
 // has to go. It returns the id, 0 when the session is not kept.
 func (c *Cache) Keep(s *Session) int32 {
 	c.mu.Lock()
-	if len(c.sessions) >= c.o.Slots && !c.makeRoom(s.Len()) {
+	if c.full(s.Len()) || len(c.sessions) >= c.o.Slots && !c.makeRoom(s.Len()) {
 		c.mu.Unlock()
 		return 0
 	}
@@ -68,8 +79,15 @@ func (c *Cache) Keep(s *Session) int32 {
 	s.mu.Lock()
 	s.id = id
 	s.mu.Unlock()
+	s.total.Store(&c.partitions)
+	c.partitions.Add(int64(s.Len()))
 	c.mu.Unlock()
 	return id
+}
+
+// full tells whether more partitions would be over the bound.
+func (c *Cache) full(more int) bool {
+	return c.o.Partitions > 0 && c.partitions.Load()+int64(more) > c.o.Partitions
 }
 
 func (c *Cache) freeID() int32 {
@@ -121,6 +139,9 @@ func (c *Cache) End(id int32) {
 
 func (c *Cache) remove(s *Session) {
 	delete(c.sessions, s.id)
+	if s.total.Swap(nil) != nil {
+		c.partitions.Add(-int64(s.Len()))
+	}
 	s.end()
 }
 

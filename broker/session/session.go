@@ -88,7 +88,10 @@ type Session struct {
 	Watcher wait.Watcher
 
 	parts map[Key]*Part
-	count atomic.Int32 // of parts
+	count atomic.Int64 // of parts
+	// total is the cache's count of the parts of all sessions; nil while the
+	// session is not in a cache.
+	total atomic.Pointer[atomic.Int64]
 	ids   bool
 
 	mu     sync.Mutex // guards what follows
@@ -127,7 +130,7 @@ func (s *Session) Set(k Key, a Asked) *Part {
 		p = &Part{Key: k, name: []byte(k.Topic), HighWatermark: -1, StartOffset: -1}
 		p.Link.Of = p
 		s.parts[k] = p
-		s.count.Add(1)
+		s.counted(1)
 	}
 	p.Asked = a
 	s.Watcher.Mark(&p.Link)
@@ -153,7 +156,15 @@ func (s *Session) Forget(k Key) {
 	}
 	s.Watcher.Unwatch(&p.Link)
 	delete(s.parts, k)
-	s.count.Add(-1)
+	s.counted(-1)
+}
+
+// counted notes that the session has n more partitions.
+func (s *Session) counted(n int64) {
+	s.count.Add(n)
+	if t := s.total.Load(); t != nil {
+		t.Add(n)
+	}
 }
 
 // Release ends the use of the session by a fetch: the next one may come.

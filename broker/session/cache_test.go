@@ -1,0 +1,38 @@
+package session_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/leatmq/leat/broker/session"
+)
+
+func TestPartitionsOfAllSessionsAreBounded(t *testing.T) {
+	var ids uint32
+	now := time.Unix(1_000_000, 0)
+	c := session.NewCache(session.Options{Slots: 10, Partitions: 5, Now: func() time.Time { return now }, Random: func() uint32 { ids++; return ids }})
+	fill := func(s *session.Session, from, n int) {
+		for i := range n {
+			s.Set(session.Key{Topic: "t", Index: int32(from + i)}, session.Asked{})
+		}
+	}
+	first, second := session.New(false, 0), session.New(false, 0)
+	fill(first, 0, 4)
+	fill(second, 0, 2)
+	id := c.Keep(first)
+	require.NotZero(t, id)
+	require.Zero(t, c.Keep(second), "the two together are over the bound")
+	first.Release()
+
+	s, err := c.Use(id, 1, false)
+	require.NoError(t, err)
+	fill(s, 4, 3)
+	s.Release()
+	_, err = c.Use(id, 2, false)
+	require.ErrorIs(t, err, session.ErrNotFound, "one that has grown over the bound ends")
+	third := session.New(false, 0)
+	fill(third, 0, 5)
+	require.NotZero(t, c.Keep(third), "and its partitions count no more")
+}
