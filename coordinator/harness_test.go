@@ -93,6 +93,8 @@ func going[A any](f func() A) <-chan A {
 func (r *running) sync(j *kmsg.JoinGroupResponse) *kmsg.SyncGroupResponse {
 	q := kmsg.NewPtrSyncGroupRequest()
 	q.Version, q.Group, q.MemberID, q.Generation = 5, "g", j.MemberID, j.Generation
+	kind, protocol := "consumer", "range"
+	q.ProtocolType, q.Protocol = &kind, &protocol
 	for _, m := range j.Members {
 		a := kmsg.NewSyncGroupRequestGroupAssignment()
 		a.MemberID, a.MemberAssignment = m.MemberID, []byte("for "+m.MemberID)

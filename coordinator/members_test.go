@@ -132,6 +132,15 @@ func TestStopAnswersWhoWaits(t *testing.T) {
 	})
 }
 
+func TestVersion5OfSyncMustSayTheProtocol(t *testing.T) {
+	r := start(t)
+	q := kmsg.NewPtrSyncGroupRequest()
+	q.Version = 5
+	require.EqualValues(t, group.InconsistentProtocol, r.Sync(context.Background(), q).ErrorCode, "before anything else is looked at")
+	q.Version = 4
+	require.EqualValues(t, group.InvalidGroupID, r.Sync(context.Background(), q).ErrorCode)
+}
+
 func TestLeaveAnswers(t *testing.T) {
 	r := start(t)
 	m := r.member()

@@ -8,8 +8,14 @@ import (
 	"github.com/leatmq/leat/coordinator/group"
 )
 
+// protocolFrom is the version of SyncGroup that must say protocol type and protocol (KIP-559).
+const protocolFrom = 5
+
 // Sync answers SyncGroup. It blocks until the leader has sent the assignment.
 func (g *Groups) Sync(ctx context.Context, req *kmsg.SyncGroupRequest) *kmsg.SyncGroupResponse {
+	if req.Version >= protocolFrom && (req.ProtocolType == nil || req.Protocol == nil) {
+		return refuseSync(req, group.InconsistentProtocol)
+	}
 	if req.Group == "" {
 		return refuseSync(req, group.InvalidGroupID)
 	}

@@ -169,8 +169,7 @@ func TestNewMemberThatWaitsTooLongIsRemoved(t *testing.T) {
 	w.pass(5*time.Minute - time.Millisecond)
 	w.parked(b)
 	w.pass(time.Millisecond)
-	a := w.refused(b, group.UnknownMember)
-	require.Empty(t, a.MemberID)
+	require.Empty(t, w.refused(b, group.UnknownMember).MemberID)
 	require.Len(t, w.joinedAs(w.join(as(m[0].MemberID))).Members, 1)
 }
 
