@@ -63,7 +63,7 @@ func (l *Log) Append(set []byte, o AppendOptions) (Appended, error) {
 	now := l.o.Now()
 	w := works.Get().(*work)
 	defer works.Put(w)
-	p, err := record.Prepare(set, c.rulesFor(o, now), &w.scratch)
+	p, err := w.prepare(set, c.rulesFor(o, now))
 	if err != nil {
 		return Appended{}, err
 	}

@@ -29,7 +29,7 @@ type Down struct {
 // The error is of kind ErrUnsupportedCompression for zstd, which old consumers do not know,
 // else as of Iterator.
 func Downconvert(dst, set []byte, d Down, s *Scratch) ([]byte, error) {
-	s.trim()
+	s.Trim()
 	s.it.MaxInflated = d.MaxInflated
 	for len(set) > 0 {
 		b, rest, err := Next(set)

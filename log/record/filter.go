@@ -31,7 +31,7 @@ type Filtered struct {
 // Filter appends to dst what f keeps of b: the same bytes where possible, else a batch with
 // the same offsets, sequences and codec that lacks some records. Errors are as of Iterator.
 func (s *Scratch) Filter(dst []byte, b Batch, f Filter) ([]byte, Filtered, error) {
-	s.trim()
+	s.Trim()
 	s.it.MaxInflated = f.MaxInflated
 	if err := s.it.Reset(b); err != nil {
 		return dst, Filtered{}, err

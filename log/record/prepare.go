@@ -55,8 +55,8 @@ type Scratch struct {
 // scratchKeep is how much of a buffer a Scratch keeps from one call to the next.
 const scratchKeep = 4 << 20
 
-// trim lets go of what one huge batch has left behind.
-func (s *Scratch) trim() {
+// Trim lets go of what one huge batch has left behind. What Prepare returned stays valid.
+func (s *Scratch) Trim() {
 	for _, buf := range []*[]byte{&s.it.inflated, &s.b.records, &s.out} {
 		if cap(*buf) > scratchKeep {
 			*buf = nil
@@ -80,7 +80,7 @@ func (s *Scratch) trim() {
 // Kafka answers UNKNOWN_SERVER_ERROR to unknown codecs, data that does not inflate and
 // overlong varints, and stores wrong offset deltas; here each is refused by its name.
 func Prepare(set []byte, r Rules, s *Scratch) (Prepared, error) {
-	s.trim()
+	s.Trim()
 	s.rules = r
 	s.it.MaxInflated = r.MaxInflatedBytes
 	shape, err := survey(set, &s.rules)

@@ -1,0 +1,106 @@
+package hostile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// pipelined sends requests over some connections and reads as many answers.
+func (v *victim) pipelined(connections, each int, request func(c, i int) kmsg.Request) {
+	var all sync.WaitGroup
+	for c := range connections {
+		conn := v.dial()
+		all.Go(func() {
+			for i := range each {
+				if _, err := conn.Write(frame(request(c, i))); err != nil {
+					v.t.Errorf("request %d: %v", i, err)
+					return
+				}
+			}
+		})
+		all.Go(func() {
+			var head [4]byte
+			for i := range each {
+				_, err := io.ReadFull(conn, head[:])
+				if err == nil {
+					_, err = io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(head[:])))
+				}
+				if err != nil {
+					v.t.Errorf("answer %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A member that asks for its id and never comes back is kept until its session
+// would end; a hundred thousand are.
+func TestManyMembersThatNeverComeBack(t *testing.T) {
+	v := start(t)
+	for _, groups := range []int{1, 100_000} {
+		v.pipelined(10, 10_000, func(c, i int) kmsg.Request {
+			q := kmsg.NewPtrJoinGroupRequest()
+			q.SetVersion(5)
+			q.Group = fmt.Sprint("g", groups, (c*10_000+i)%groups)
+			q.SessionTimeoutMillis, q.RebalanceTimeoutMillis = 6_000, 6_000
+			q.ProtocolType = "consumer"
+			p := kmsg.NewJoinGroupRequestProtocol()
+			p.Name, p.Metadata = "range", make([]byte, 100)
+			q.Protocols = append(q.Protocols, p)
+			return q
+		})
+	}
+	v.unharmed()
+}
+
+// Sessions are a cache of a fixed number.
+func TestManyFetchSessions(t *testing.T) {
+	v := start(t)
+	v.pipelined(10, 10_000, func(_, _ int) kmsg.Request {
+		q := fetchAll()
+		q.MinBytes, q.MaxWaitMillis = 0, 0
+		q.SessionEpoch = 0
+		for i := range 20 {
+			p := q.Topics[0].Partitions[0]
+			p.Partition = int32(i)
+			q.Topics[0].Partitions = append(q.Topics[0].Partitions, p)
+		}
+		return q
+	})
+	v.unharmed()
+}
+
+// Bytes that are no request at all.
+func TestRandomBytes(t *testing.T) {
+	v := start(t)
+	source := rand.NewChaCha8([32]byte{1})
+	r := rand.New(source)
+	for range 2_000 {
+		b := make([]byte, 4+r.IntN(500))
+		_, err := source.Read(b)
+		require.NoError(t, err)
+		if r.IntN(4) > 0 { // a frame with a plausible header
+			binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+			if len(b) > 8 {
+				binary.BigEndian.PutUint16(b[4:], uint16(r.IntN(95)))
+				binary.BigEndian.PutUint16(b[6:], uint16(r.IntN(12)))
+			}
+			if len(b) > 20 && r.IntN(2) == 0 {
+				copy(b[12:], []byte{0, 0, 0})
+			}
+		}
+		v.ends(b)
+	}
+	v.ends(bytes.Repeat([]byte("GET / HTTP/1.1\r\n"), 1000))
+	v.unharmed()
+}
