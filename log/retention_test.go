@@ -31,6 +31,8 @@ func TestRetention(t *testing.T) {
 		"no limits":              {func(c *log.Config) { c.RetentionMs = -1 }, 0, after(math.MaxInt32), -1, 0, false},
 		"the first two are old":  {func(c *log.Config) { c.RetentionMs = hour }, 0, after(3600 + 400), -1, 400, false},
 		"not beyond the high":    {func(c *log.Config) { c.RetentionMs = hour }, 0, after(9000), 350, 200, false},
+		"just below the high":    {func(c *log.Config) { c.RetentionMs = hour }, 0, after(9000), 400, 400, false},
+		"just not below":         {func(c *log.Config) { c.RetentionMs = hour }, 0, after(9000), 399, 200, false},
 		"high watermark unknown": {func(c *log.Config) { c.RetentionMs = 1 }, 0, after(9000), -2, 0, false},
 		"all are old":            {func(c *log.Config) { c.RetentionMs = hour }, 0, after(9000), -1, 1000, true},
 		"too large":              {func(c *log.Config) { c.RetentionBytes = 36_000 }, 0, after(1000), -1, 400, false},

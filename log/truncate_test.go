@@ -1,7 +1,10 @@
 package log_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -221,4 +224,86 @@ func TestCopyRefusesDamage(t *testing.T) {
 	_, err := l.Copy(set)
 	require.ErrorIs(t, err, record.ErrCorrupt)
 	require.Zero(t, l.EndOffset())
+}
+
+// The places that readers remember, and the epochs, are those of what was truncated no
+// more.
+func TestTruncationIsForgottenByNobody(t *testing.T) {
+	l := openLog(t, t.TempDir(), fresh(testConfig()))
+	as := func(epoch int32, list ...string) {
+		_, err := l.Append(values(t, list...), log.AppendOptions{LeaderEpoch: epoch, ProduceVersion: 9})
+		require.NoError(t, err)
+	}
+	for i := range 10 {
+		as(0, fmt.Sprint("old ", i))
+	}
+	for offset := range int64(10) { // every end is remembered
+		sl, err := l.Read(log.ReadRequest{Offset: offset, UpTo: offset + 1, MaxBytes: 1000})
+		require.NoError(t, err)
+		require.Positive(t, sl.Len())
+		sl.Release()
+	}
+	as(1, "a", "b")                    // 10 and 11
+	require.NoError(t, l.Truncate(11)) // takes 10 too
+	require.Equal(t, int64(10), l.EndOffset())
+	require.Equal(t, int32(0), l.LatestEpoch(), "epoch 1 has no record left")
+	require.NoError(t, l.Truncate(4))
+	for i := range 6 {
+		as(2, strings.Repeat("longer than before ", i))
+	}
+	for offset := int64(0); offset < 10; offset++ {
+		checkRead(t, l, log.ReadRequest{Offset: offset, UpTo: 10, MaxBytes: 1000})
+	}
+	found, end := l.EndOffsetForEpoch(0)
+	require.Equal(t, int32(0), found)
+	require.Equal(t, int64(4), end)
+}
+
+// Readers go on while a follower truncates and is given other records.
+func TestReadingWhileTruncating(t *testing.T) {
+	c := small()
+	o := fresh(c)
+	l := openLog(t, t.TempDir(), o)
+	appendN(t, l, 200)
+	var readers sync.WaitGroup
+	over := make(chan struct{})
+	for range 2 {
+		readers.Go(func() {
+			for offset := int64(0); ; offset = (offset + 3) % 190 {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if err := readOne(l, offset); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		if err := l.Truncate(int64(50 + i%100)); err != nil {
+			t.Fatal(err)
+		}
+		for l.EndOffset() < 200 {
+			if _, err := l.Append(values(t, strings.Repeat("x", (i*7)%50+1)), produce); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(over)
+	readers.Wait()
+}
+
+// readOne reads at an offset. What is truncated under a reader may be gone or changed
+// when it looks, but where it looks a batch begins, or the log does not reach.
+func readOne(l *log.Log, offset int64) error {
+	end := l.EndOffset()
+	sl, err := l.Read(log.ReadRequest{Offset: offset, UpTo: end, MaxBytes: 300})
+	if errors.Is(err, log.ErrOffsetOutOfRange) {
+		return nil
+	}
+	sl.Release()
+	return err
 }

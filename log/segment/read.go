@@ -36,7 +36,15 @@ func (s *Segment) Read(r Request) (sl Slice, past bool, err error) {
 	if err != nil {
 		return Slice{}, false, err
 	}
-	sl, past, err = s.read(h, r)
+	for {
+		version := s.Version()
+		sl, past, err = s.read(h, r)
+		var damage *DamageError
+		if !errors.As(err, &damage) || version == s.Version() {
+			break
+		}
+		// Truncate moved the end while we looked: look again.
+	}
 	if err != nil || sl.length == 0 {
 		h.release()
 		return Slice{}, past, err

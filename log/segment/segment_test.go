@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/leatmq/leat/log/index"
 	"github.com/leatmq/leat/log/record"
 	"github.com/leatmq/leat/log/segment"
 	"github.com/leatmq/leat/log/vfs"
@@ -112,6 +113,32 @@ func existingOn(t testing.TB, fsys vfs.FS, h *segment.Home, base int64) *segment
 		*size = info.Size()
 	}
 	return segment.Existing(h, f)
+}
+
+// An index entry is due when more than index.interval.bytes lie between a batch and the
+// last one that has one.
+func TestIndexInterval(t *testing.T) {
+	one := len(batch(t, 0, "v"))
+	for interval, want := range map[int][]int{
+		0: {1, 2, 3, 4, 5}, one - 1: {1, 2, 3, 4, 5}, one: {2, 4}, 2*one - 1: {2, 4}, 2 * one: {3}, 100 * one: nil,
+	} {
+		h := newHome(t)
+		h.SetIndexInterval(interval)
+		s, err := segment.Create(h, 0)
+		require.NoError(t, err)
+		for i := range int64(6) {
+			require.NoError(t, s.Append(batch(t, i, "v")))
+		}
+		require.NoError(t, s.Seal())
+		data, err := os.ReadFile(h.Path("00000000000000000000.index"))
+		require.NoError(t, err)
+		var got []int
+		for _, e := range index.RawOffsets(data) {
+			require.Equal(t, int(e.Relative)*one, int(e.Position))
+			got = append(got, int(e.Relative))
+		}
+		require.Equal(t, want, got, "interval %d", interval)
+	}
 }
 
 func TestReaderStopsAtDamageAndNotBefore(t *testing.T) {
