@@ -26,7 +26,25 @@ import (
 // A partition that does not exist is refused by itself; the others are
 // committed.
 func (a *API) offsetCommit(ctx context.Context, r *server.Request, q *kmsg.OffsetCommitRequest) (*kmsg.OffsetCommitResponse, error) {
-	im := a.Image()
+	known, refused := knownCommits(a.Image(), q)
+	out := kmsg.NewPtrOffsetCommitResponse()
+	switch {
+	case len(known.Topics) == 0:
+	case r.Version == 0:
+		a.commitToTree(known, out)
+	default:
+		out = a.Groups.OffsetCommit(ctx, known)
+	}
+	refuseCommits(out, refused)
+	return out, nil
+}
+
+// knownCommits parts a request into what exists, as a request of its own, and
+// the rest. Nearly always everything exists.
+func knownCommits(im *image.Image, q *kmsg.OffsetCommitRequest) (*kmsg.OffsetCommitRequest, []kmsg.OffsetCommitRequestTopic) {
+	if allExist(im, q) {
+		return q, nil
+	}
 	known := *q
 	known.Topics = nil
 	var refused []kmsg.OffsetCommitRequestTopic
@@ -39,16 +57,24 @@ func (a *API) offsetCommit(ctx context.Context, r *server.Request, q *kmsg.Offse
 			refused = append(refused, missing)
 		}
 	}
-	out := kmsg.NewPtrOffsetCommitResponse()
-	switch {
-	case len(known.Topics) == 0:
-	case r.Version == 0:
-		a.commitToTree(&known, out)
-	default:
-		out = a.Groups.OffsetCommit(ctx, &known)
+	return &known, refused
+}
+
+// allExist tells whether every topic has partitions in the request, and all of
+// them exist.
+func allExist(im *image.Image, q *kmsg.OffsetCommitRequest) bool {
+	for i := range q.Topics {
+		t := im.Topic(q.Topics[i].Topic)
+		if t == nil || len(q.Topics[i].Partitions) == 0 {
+			return false
+		}
+		for _, p := range q.Topics[i].Partitions {
+			if p.Partition < 0 || int(p.Partition) >= len(t.Partitions) {
+				return false
+			}
+		}
 	}
-	refuseCommits(out, refused)
-	return out, nil
+	return true
 }
 
 // splitCommit parts the partitions of a topic into those that exist and others.
