@@ -67,14 +67,7 @@ func TestRetention(t *testing.T) {
 			} else {
 				requireN(t, l, each.wantStart, 1000)
 			}
-			deleted, err := filepath.Glob(filepath.Join(dir, "*.deleted"))
-			require.NoError(t, err)
-			require.Len(t, deleted, 3*n, "log and two indexes wait for their time")
-			require.NoError(t, l.RemoveExpiredFiles(each.now))
-			require.NoError(t, l.RemoveExpiredFiles(each.now.Add(time.Hour)))
-			deleted, err = filepath.Glob(filepath.Join(dir, "*.deleted"))
-			require.NoError(t, err)
-			require.Empty(t, deleted)
+			requireDeleted(t, l, dir, 3*n)
 			// It goes on, and so it does after a restart.
 			c = testConfig()
 			l.Configure(c)
@@ -86,6 +79,21 @@ func TestRetention(t *testing.T) {
 			l = openLog(t, dir, o)
 			requireN(t, l, start, 1010)
 		})
+	}
+}
+
+// requireDeleted checks that so many files wait for their time (a log and two indexes
+// for each segment), and that they go when it comes.
+func requireDeleted(t *testing.T, l *log.Log, dir string, n int) {
+	t.Helper()
+	for _, step := range []struct {
+		now  time.Time
+		left int
+	}{{testNow, n}, {after(1_000_000), 0}} {
+		require.NoError(t, l.RemoveExpiredFiles(step.now))
+		deleted, err := filepath.Glob(filepath.Join(dir, "*.deleted"))
+		require.NoError(t, err)
+		require.Len(t, deleted, step.left)
 	}
 }
 
