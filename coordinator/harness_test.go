@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -43,7 +44,7 @@ func over(t testing.TB, m *memory, change ...func(*coordinator.Config)) *running
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.Run(ctx)
+		assert.NoError(t, r.Run(ctx))
 	}()
 	r.stop = func() { cancel(); <-done }
 	t.Cleanup(r.stop)

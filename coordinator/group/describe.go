@@ -41,7 +41,7 @@ func (g *Group) Describe() Description {
 	for m := range g.members.all() {
 		of := MemberDescription{ID: m.id, InstanceID: m.instance, ClientID: m.clientID, ClientHost: m.clientHost}
 		if settled {
-			of.Metadata, _ = m.metadata(g.protocol)
+			of.Metadata = m.metadata(g.protocol)
 			of.Assignment = m.assignment
 		}
 		d.Members = append(d.Members, of)

@@ -24,13 +24,13 @@ func (g *Group) join(t *Turn, j *Join) {
 // accepts tells whether the group is small enough. While it rebalances those are counted that
 // are waiting, so that a group which had grown over the bound keeps the first to come back.
 func (g *Group) accepts(t *Turn, j *Join, m *member) bool {
-	known := size(j.Protocols)
+	more := size(j.Protocols)
 	if m != nil {
-		known -= size(m.protocols)
+		more -= size(m.protocols)
 	} else if j.MemberID == "" {
-		known += overhead
+		more += overhead
 	}
-	if known > 0 && known > t.Room {
+	if more > 0 && more > t.Room {
 		return false
 	}
 	switch g.State() {
@@ -162,8 +162,7 @@ func (g *Group) welcome(m *member) JoinAnswer {
 func (g *Group) joined() []JoinedMember {
 	all := make([]JoinedMember, 0, g.members.len())
 	for m := range g.members.all() {
-		said, _ := m.metadata(g.protocol)
-		all = append(all, JoinedMember{m.id, m.instance, said})
+		all = append(all, JoinedMember{m.id, m.instance, m.metadata(g.protocol)})
 	}
 	return all
 }

@@ -15,7 +15,7 @@ type member struct {
 	clientHost string
 	session    time.Duration
 	rebalance  time.Duration
-	protocols  []Protocol // the member's own copy
+	protocols  []Protocol // the member's own copy; no name twice
 	assignment []byte     // replaced, never changed in place
 
 	join Token // parked JoinGroup, 0 none
@@ -50,14 +50,14 @@ func size(protocols []Protocol) (n int64) {
 // waiting tells that a request of the member is parked, so that it is known to be alive.
 func (m *member) waiting() bool { return m.join != 0 || m.sync != 0 }
 
-// metadata is what the member says for a protocol.
-func (m *member) metadata(protocol string) ([]byte, bool) {
+// metadata is what the member says for a protocol, nothing if it does not support it.
+func (m *member) metadata(protocol string) []byte {
 	for i := range m.protocols {
 		if m.protocols[i].Name == protocol {
-			return m.protocols[i].Metadata, true
+			return m.protocols[i].Metadata
 		}
 	}
-	return nil, false
+	return nil
 }
 
 // says tells whether the member would say nothing new with these protocols.
@@ -75,7 +75,6 @@ func (m *member) says(protocols []Protocol) bool {
 
 // stored is the member as it is written to the log.
 func (m *member) stored(protocol string, assignment []byte) entry.Member {
-	said, _ := m.metadata(protocol)
 	return entry.Member{
 		ID:           m.id,
 		InstanceID:   m.instance,
@@ -83,23 +82,30 @@ func (m *member) stored(protocol string, assignment []byte) entry.Member {
 		ClientHost:   m.clientHost,
 		RebalanceMs:  int32(m.rebalance.Milliseconds()),
 		SessionMs:    int32(m.session.Milliseconds()),
-		Subscription: said,
+		Subscription: m.metadata(protocol),
 		Assignment:   assignment,
 	}
 }
 
-// copyProtocols copies what a request said, so that the request's memory may go.
+// copyProtocols copies what a request said, so that the request's memory may go. Of a name
+// that is given twice the first counts.
 func copyProtocols(protocols []Protocol) []Protocol {
 	total := 0
 	for i := range protocols {
 		total += len(protocols[i].Metadata)
 	}
 	buf := make([]byte, 0, total)
-	out := make([]Protocol, len(protocols))
+	out := make([]Protocol, 0, len(protocols))
+	seen := make(map[string]struct{}, len(protocols))
 	for i := range protocols {
+		name := protocols[i].Name
+		if _, twice := seen[name]; twice {
+			continue
+		}
+		seen[name] = struct{}{}
 		n := len(buf)
 		buf = append(buf, protocols[i].Metadata...)
-		out[i] = Protocol{protocols[i].Name, buf[n:len(buf):len(buf)]}
+		out = append(out, Protocol{name, buf[n:len(buf):len(buf)]})
 	}
 	return out
 }

@@ -100,24 +100,12 @@ func (r *roster) support(m *member, by int) {
 	}
 	for i := range m.protocols {
 		name := m.protocols[i].Name
-		if named(m.protocols[:i], name) {
-			continue // a name given twice is one protocol
-		}
 		if n := r.supporters[name] + by; n > 0 {
 			r.supporters[name] = n
 		} else {
 			delete(r.supporters, name)
 		}
 	}
-}
-
-func named(protocols []Protocol, name string) bool {
-	for i := range protocols {
-		if protocols[i].Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // rebalanceTimeout is the longest of the members', and not negative.

@@ -24,8 +24,7 @@ func (g *Group) subscribed() topics {
 	}
 	all := topics{known: true, names: map[string]struct{}{}}
 	for m := range g.members.all() {
-		said, _ := m.metadata(g.protocol)
-		if !readSubscription(said, all.names) {
+		if !readSubscription(m.metadata(g.protocol), all.names) {
 			return topics{}
 		}
 	}

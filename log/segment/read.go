@@ -39,8 +39,7 @@ func (s *Segment) Read(r Request) (sl Slice, past bool, err error) {
 	for {
 		version := s.Version()
 		sl, past, err = s.read(h, r)
-		var damage *DamageError
-		if !errors.As(err, &damage) || version == s.Version() {
+		if err == nil || !isDamage(err) || version == s.Version() {
 			break
 		}
 		// Truncate moved the end while we looked: look again.
@@ -50,6 +49,12 @@ func (s *Segment) Read(r Request) (sl Slice, past bool, err error) {
 		return Slice{}, past, err
 	}
 	return sl, false, nil
+}
+
+// isDamage tells whether the file did not hold what it should.
+func isDamage(err error) bool {
+	_, damage := errors.AsType[*DamageError](err)
+	return damage
 }
 
 func (s *Segment) read(h *handle, r Request) (sl Slice, past bool, err error) {
