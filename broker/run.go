@@ -33,7 +33,7 @@ type state struct {
 func (b *Broker) Run(ctx context.Context) error {
 	began := time.Now()
 	admin := b.background("admin port", b.serveAdmin)
-	defer admin.stop()
+	defer admin.end()
 	err := b.run(ctx, began)
 	if err != nil {
 		b.logger.Error("the broker ends with an error", "error", err)
@@ -66,7 +66,7 @@ func (b *Broker) run(ctx context.Context, began time.Time) (err error) {
 			}
 			return err
 		})
-		defer running.stop()
+		defer running.end()
 	}
 	return b.serve(ctx, began, failed)
 }
@@ -186,10 +186,15 @@ func (b *Broker) background(name string, f func(context.Context) error) *running
 	return r
 }
 
-// stop ends the goroutine, waits for it and returns what it returned.
-func (r *running) stop() error {
+// end ends the goroutine and waits for it; its failure was logged.
+func (r *running) end() {
 	r.cancel()
 	<-r.done
+}
+
+// stop is end, and returns what the goroutine returned.
+func (r *running) stop() error {
+	r.end()
 	if errors.Is(r.err, context.Canceled) {
 		return nil
 	}

@@ -84,7 +84,7 @@ func (q *fetchRequest) decode(body []byte, version int16) error {
 	}
 	q.replicaState(&r)
 	if r.err != nil {
-		return fmt.Errorf("Fetch version %d: %w", version, r.err)
+		return fmt.Errorf("version %d of Fetch: %w", version, r.err)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (l *lookup) answer() kmsg.ListOffsetsResponseTopicPartition {
 	row := kmsg.NewListOffsetsResponseTopicPartition()
 	row.Partition = l.ask.Partition
 	if l.err == nil && l.version == 0 {
-		row.OldStyleOffsets, l.err = l.segments()
+		row.OldStyleOffsets = l.segments()
 	}
 	found := noOffset
 	if l.err == nil && l.version > 0 {
@@ -199,7 +199,7 @@ func specialSince(timestamp int64, version int16) bool {
 // segments answers version 0: base offsets of segments, newest first, behind
 // the end of what may be read; by time, from the last one on that was written
 // before it.
-func (l *lookup) segments() ([]int64, error) {
+func (l *lookup) segments() []int64 {
 	lg, bound := l.leader.Log(), l.bound()
 	all := lg.SegmentOffsets()
 	if n := len(all); n > 0 && lg.EndOffset() > all[n-1].Base {
@@ -223,5 +223,5 @@ func (l *lookup) segments() ([]int64, error) {
 			out = append(out, base)
 		}
 	}
-	return out, nil
+	return out
 }

@@ -33,7 +33,7 @@ func (a *API) metadata(ctx context.Context, r *server.Request, w *server.Respons
 	call := a.metadataCalls.Get().(*metadataCall)
 	defer a.metadataCalls.Put(call)
 	if err := call.read(r); err != nil {
-		return r.Untrusted(fmt.Errorf("Metadata version %d: %w", r.Version, err))
+		return r.Untrusted(fmt.Errorf("version %d of Metadata: %w", r.Version, err))
 	}
 	call.conn = r.Conn
 	if code := call.refused(); code != 0 {

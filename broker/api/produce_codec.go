@@ -91,7 +91,7 @@ func (c *produceCall) decode(body []byte, version int16) error {
 	}
 	r.tags(nil)
 	if r.err != nil {
-		return fmt.Errorf("Produce version %d: %w", version, r.err)
+		return fmt.Errorf("version %d of Produce: %w", version, r.err)
 	}
 	return nil
 }

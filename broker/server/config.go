@@ -60,7 +60,7 @@ type Timeouts struct {
 	// this time, unless at least 1 KiB per second came (leat.connection.read.timeout.ms, 30 s).
 	Read time.Duration
 	// Write closes a connection that has taken no byte of its answers for
-	// this time (leat.connection.write.timeout.ms, 30 s).
+	// this time (leat.connection.write.timeout.ms, 5 min: a consumer may be busy with what it has).
 	Write time.Duration
 	// Drain is how long Serve waits, once told to stop, for requests under way
 	// (leat.shutdown.timeout.ms, 3 s).
@@ -81,7 +81,7 @@ func (c *Config) setDefaults() {
 	orDefault(&c.MaxInflightBytes, 128<<20)
 	t := &c.Timeouts
 	for d, value := range map[*time.Duration]time.Duration{
-		&t.Idle: 10 * time.Minute, &t.Read: 30 * time.Second, &t.Write: 30 * time.Second, &t.Drain: 3 * time.Second,
+		&t.Idle: 10 * time.Minute, &t.Read: 30 * time.Second, &t.Write: 5 * time.Minute, &t.Drain: 3 * time.Second,
 	} {
 		if *d == 0 {
 			*d = value

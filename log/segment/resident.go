@@ -68,6 +68,8 @@ func (s *Segment) saveTxnsLocked(sync bool) error {
 
 // withOffsetsLocked asks the offset index, which is loaded when the answer needs
 // it, and built anew when its file is wrong.
+//
+//nolint:unparam // it answers as the index does
 func (s *Segment) withOffsetsLocked(h *handle, ask func() (index.OffsetEntry, bool, error)) (index.OffsetEntry, bool, error) {
 	e, ok, err := ask()
 	if !errors.Is(err, index.ErrNotLoaded) {

@@ -95,9 +95,7 @@ func Partition(path string, o Options) (*Report, error) {
 	if err := v.list(); err != nil {
 		return nil, err
 	}
-	if err := v.metadata(); err != nil {
-		return nil, err
-	}
+	v.metadata()
 	for i, base := range v.bases {
 		if err := v.segment(base, i == len(v.bases)-1); err != nil {
 			return nil, err
@@ -201,7 +199,7 @@ func parseBase(e fs.DirEntry) (int64, bool) {
 }
 
 // metadata verifies the small files.
-func (v *verifier) metadata() error {
+func (v *verifier) metadata() {
 	if v.files[checkpoint.PartitionMetaFile] {
 		if _, err := checkpoint.ReadPartitionMeta(v.o.FS, filepath.Join(v.path, checkpoint.PartitionMetaFile)); err != nil {
 			v.problem(checkpoint.PartitionMetaFile, -1, "%v", err)
@@ -209,7 +207,7 @@ func (v *verifier) metadata() error {
 	}
 	v.epochs = new(epoch.Cache)
 	if !v.files[checkpoint.LeaderEpochFile] {
-		return nil
+		return
 	}
 	entries, err := checkpoint.ReadEpochs(v.o.FS, filepath.Join(v.path, checkpoint.LeaderEpochFile))
 	if err == nil {
@@ -219,7 +217,6 @@ func (v *verifier) metadata() error {
 		v.problem(checkpoint.LeaderEpochFile, -1, "%v", err)
 		v.epochs = new(epoch.Cache)
 	}
-	return nil
 }
 
 // end verifies what is about the whole partition.

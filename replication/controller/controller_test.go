@@ -622,7 +622,7 @@ func TestStopCutsOrdersOff(t *testing.T) {
 	<-stalled
 	n.stop()
 	waiting.Wait()
-	<-answered
+	t.Log("the request that was cut off:", <-answered)
 	n.start()
 	require.Nil(t, n.ctl.Image().Topic("old"))
 	require.False(t, n.ctl.Image().Deleting("old"))
@@ -638,7 +638,7 @@ func TestStopCutsOrdersOff(t *testing.T) {
 	<-stalled
 	n.stop()
 	waiting.Wait()
-	<-answered
+	t.Log("the request that was cut off:", <-answered)
 	n.start()
 	require.Len(t, n.led, 2)
 	require.EqualValues(t, 0, n.ctl.Image().Partition("new", 1).Leader)
