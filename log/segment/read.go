@@ -154,14 +154,24 @@ func (s *Segment) scan(h *handle, floor index.OffsetEntry, offset, size int64) (
 		if err != nil {
 			return 0, err
 		}
-		last := e.Batch.LastOffset()
-		if first && floor.Position > 0 && last > s.base+int64(floor.Relative) {
-			return 0, fmt.Errorf("%w: offset +%d at %d", errIndex, floor.Relative, floor.Position)
+		if first && floor.Position > 0 {
+			if err := s.fits(floor, e); err != nil {
+				return 0, err
+			}
 		}
-		if last >= offset {
+		if e.Batch.LastOffset() >= offset {
 			return e.Position, nil
 		}
 	}
+}
+
+// fits tells whether what stands at an index entry's position can be the batch
+// that the entry means: one of this segment, that ends no later than it says.
+func (s *Segment) fits(entry index.OffsetEntry, e Entry) error {
+	if e.Batch.BaseOffset() < s.base || e.Batch.LastOffset() > s.base+int64(entry.Relative) {
+		return fmt.Errorf("%w: offset +%d at %d", errIndex, entry.Relative, entry.Position)
+	}
+	return nil
 }
 
 // distrust builds the indexes anew after an error that a wrong index explains.
@@ -198,10 +208,13 @@ func (s *Segment) cut(h *handle, from, to int64, r Request) (place, error) {
 	end := place{position: max(from, int64(floor.Position))}
 	hr := headerReader(h.file, end.position, to)
 	defer hr.Close()
-	for {
+	for first := end.position > from; ; first = false {
 		e, err := hr.Next()
 		if errors.Is(err, io.EOF) {
 			return end, nil
+		}
+		if err == nil && first {
+			err = s.fits(floor, e)
 		}
 		if err != nil {
 			return s.cutSlowly(h, from, to, r, err)

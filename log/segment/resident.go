@@ -83,10 +83,24 @@ func (s *Segment) withOffsetsLocked(h *handle, ask func() (index.OffsetEntry, bo
 
 func (s *Segment) loadOffsetsLocked(h *handle) error {
 	err := s.home.within(s.offsetName(), func(path string) error { return s.offsets.Load(s.home.fsys, path) })
-	if err == nil && s.offsets.Len() > 0 && int64(s.offsets.At(s.offsets.Len()-1).Position) >= s.size {
+	if err == nil && !s.plausibleLocked() {
 		err = index.ErrCorrupt
 	}
 	return s.repairLocked(h, err)
+}
+
+// plausibleLocked tells whether the entries of the offset index rise and stay
+// within the log.
+func (s *Segment) plausibleLocked() bool {
+	before := index.OffsetEntry{}
+	for i := range s.offsets.Len() {
+		e := s.offsets.At(i)
+		if i > 0 && (e.Relative <= before.Relative || e.Position <= before.Position) {
+			return false
+		}
+		before = e
+	}
+	return int64(before.Position) < max(s.size, 1) && s.base+int64(before.Relative) < max(s.next, s.base+1)
 }
 
 func (s *Segment) loadTimesLocked(h *handle) error {
