@@ -1,0 +1,248 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Server is one ZooKeeper server. Its methods may be called concurrently.
+type Server struct {
+	// ID is its number in the ensemble, from 1.
+	ID int
+	// Addr is where clients connect, SecureAddr where they speak TLS.
+	Addr, SecureAddr string
+
+	dir string
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd     // of the latest start
+	done chan struct{} // closed when that process has ended
+}
+
+// jars are the class path. zookeeper.jar names most of what it needs itself;
+// TLS needs the rest of netty, and logging a writer.
+var jars = []string{"zookeeper.jar", "slf4j-simple.jar", "netty-codec.jar", "netty-resolver.jar", "netty-transport-native-unix-common.jar"}
+
+const jarDir = "/usr/share/java"
+
+func (s *Server) configFile() string { return filepath.Join(s.dir, "zoo.cfg") }
+
+// configure writes the server's directory.
+func (s *Server) configure(o Options, members []string) error {
+	if err := os.MkdirAll(filepath.Join(s.dir, "data"), 0o755); err != nil {
+		return fmt.Errorf("zookeeper: %w", err)
+	}
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return fmt.Errorf("zookeeper: %w", err)
+	}
+	p := map[string]string{
+		"tickTime":                        strconv.FormatInt(o.Tick.Milliseconds(), 10),
+		"initLimit":                       "100",
+		"syncLimit":                       "50",
+		"minSessionTimeout":               strconv.FormatInt(2*o.Tick.Milliseconds(), 10),
+		"maxSessionTimeout":               strconv.FormatInt(600*o.Tick.Milliseconds(), 10),
+		"dataDir":                         filepath.Join(s.dir, "data"),
+		"clientPort":                      port,
+		"clientPortAddress":               "127.0.0.1",
+		"maxClientCnxns":                  "0",
+		"admin.enableServer":              "false",
+		"4lw.commands.whitelist":          "*",
+		"forceSync":                       map[bool]string{true: "yes", false: "no"}[o.Sync],
+		"preAllocSize":                    "1024",
+		"skipACL":                         "no",
+		"quorumListenOnAllIPs":            "false",
+		"autopurge.purgeInterval":         "0",
+		"extendedTypesEnabled":            "true",
+		"reconfigEnabled":                 "false",
+		"leaderConnectDelayDuringRetryMs": "50",
+	}
+	if o.TLS != nil {
+		_, secure, err := net.SplitHostPort(s.SecureAddr)
+		if err != nil {
+			return fmt.Errorf("zookeeper: %w", err)
+		}
+		maps.Copy(p, map[string]string{
+			"secureClientPort":        secure,
+			"secureClientPortAddress": "127.0.0.1",
+			"serverCnxnFactory":       "org.apache.zookeeper.server.NettyServerCnxnFactory",
+			"ssl.keyStore.location":   o.TLS.KeyStore,
+			"ssl.keyStore.type":       "PEM",
+			"ssl.trustStore.location": o.TLS.TrustStore,
+			"ssl.trustStore.type":     "PEM",
+			"ssl.clientAuth":          o.TLS.ClientAuth,
+		})
+	}
+	maps.Copy(p, o.Properties)
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(p)) {
+		fmt.Fprintf(&text, "%s=%s\n", key, p[key])
+	}
+	if len(members) > 1 {
+		text.WriteString(strings.Join(members, "\n") + "\n")
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(s.dir, "data", "myid"), []byte(strconv.Itoa(s.ID)), 0o644),
+		os.WriteFile(s.configFile(), []byte(text.String()), 0o644),
+	)
+}
+
+// run starts the process.
+func (s *Server) run() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	paths := make([]string, len(jars))
+	for i, jar := range jars {
+		paths[i] = filepath.Join(jarDir, jar)
+		if _, err := os.Stat(paths[i]); err != nil {
+			return fmt.Errorf("zookeeper: a jar is missing; tools/debian installs it: %w", err)
+		}
+	}
+	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("zookeeper: %w", err)
+	}
+	cmd := exec.Command("java", "-Xms16m", "-Xmx128m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+		"-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true", "-Dzookeeper.jmx.log4j.disable=true", "-Dcom.sun.management.jmxremote=false",
+		"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+		"-cp", strings.Join(paths, ":"), "org.apache.zookeeper.server.quorum.QuorumPeerMain", s.configFile())
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(fmt.Errorf("zookeeper: %w", err), log.Close())
+	}
+	done := make(chan struct{})
+	s.cmd, s.done = cmd, done
+	go func() {
+		defer close(done)
+		// A killed server ends with an error by nature; Log has any other cause.
+		if err := errors.Join(cmd.Wait(), log.Close()); err != nil {
+			return
+		}
+	}()
+	return nil
+}
+
+func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
+
+// Log returns what the server has written so far, over all its starts.
+func (s *Server) Log() string {
+	text, err := os.ReadFile(s.logFile())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+func (s *Server) process() (*os.Process, chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return nil, nil
+	}
+	return s.cmd.Process, s.done
+}
+
+// Kill ends the server as a crash does and waits for it. Killing a dead one is
+// no error.
+func (s *Server) Kill() error {
+	process, done := s.process()
+	if process == nil {
+		return nil
+	}
+	err := process.Kill()
+	<-done
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Pause freezes the server (SIGSTOP): connections stay open and nothing is
+// answered.
+func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) error {
+	process, _ := s.process()
+	if process == nil {
+		return os.ErrProcessDone
+	}
+	return process.Signal(sig)
+}
+
+// Pid is the process id of the latest start, 0 if there was none.
+func (s *Server) Pid() int {
+	if process, _ := s.process(); process != nil {
+		return process.Pid
+	}
+	return 0
+}
+
+// Restart kills the server if it lives, starts it with the data and ports it
+// had, and waits until it serves.
+func (s *Server) Restart(ctx context.Context) error {
+	if err := s.Kill(); err != nil {
+		return err
+	}
+	if err := s.run(); err != nil {
+		return err
+	}
+	return s.AwaitServing(ctx)
+}
+
+// AwaitServing returns when the server serves clients: alone, or as a member of
+// a quorum.
+func (s *Server) AwaitServing(ctx context.Context) error {
+	_, done := s.process()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if answer, err := s.Command(ctx, "srvr"); err == nil && strings.Contains(answer, "Mode:") {
+			return nil
+		}
+		select {
+		case <-done:
+			return fmt.Errorf("zookeeper: server %d ended before it served:\n%s", s.ID, s.Log())
+		case <-ctx.Done():
+			return fmt.Errorf("zookeeper: server %d does not serve: %w\n%s", s.ID, ctx.Err(), s.Log())
+		case <-tick.C:
+		}
+	}
+}
+
+// Command sends a four-letter command, such as "srvr", "mntr", "cons" or
+// "dump", and returns the answer.
+func (s *Server) Command(ctx context.Context, word string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return "", err
+	}
+	deadline, _ := ctx.Deadline()
+	if err := c.SetDeadline(deadline); err != nil {
+		return "", errors.Join(err, c.Close())
+	}
+	if _, err := io.WriteString(c, word); err != nil {
+		return "", errors.Join(err, c.Close())
+	}
+	answer, err := io.ReadAll(c)
+	return string(answer), errors.Join(err, c.Close())
+}
