@@ -25,7 +25,8 @@ type Server struct {
 	// Addr is where clients connect, SecureAddr where they speak TLS.
 	Addr, SecureAddr string
 
-	dir string
+	dir     string
+	command []string // put before the server's own
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd     // of the latest start
@@ -45,7 +46,7 @@ func (s *Server) configure(o Options, members []string) error {
 	if err := os.MkdirAll(filepath.Join(s.dir, "data"), 0o755); err != nil {
 		return fmt.Errorf("zookeeper: %w", err)
 	}
-	_, port, err := net.SplitHostPort(s.Addr)
+	host, port, err := net.SplitHostPort(s.Addr)
 	if err != nil {
 		return fmt.Errorf("zookeeper: %w", err)
 	}
@@ -57,7 +58,7 @@ func (s *Server) configure(o Options, members []string) error {
 		"maxSessionTimeout":               strconv.FormatInt(600*o.Tick.Milliseconds(), 10),
 		"dataDir":                         filepath.Join(s.dir, "data"),
 		"clientPort":                      port,
-		"clientPortAddress":               "127.0.0.1",
+		"clientPortAddress":               host,
 		"maxClientCnxns":                  "0",
 		"admin.enableServer":              "false",
 		"4lw.commands.whitelist":          "*",
@@ -77,7 +78,7 @@ func (s *Server) configure(o Options, members []string) error {
 		}
 		maps.Copy(p, map[string]string{
 			"secureClientPort":        secure,
-			"secureClientPortAddress": "127.0.0.1",
+			"secureClientPortAddress": host,
 			"serverCnxnFactory":       "org.apache.zookeeper.server.NettyServerCnxnFactory",
 			"ssl.keyStore.location":   o.TLS.KeyStore,
 			"ssl.keyStore.type":       "PEM",
@@ -115,10 +116,11 @@ func (s *Server) run() error {
 	if err != nil {
 		return fmt.Errorf("zookeeper: %w", err)
 	}
-	cmd := exec.Command("java", "-Xms16m", "-Xmx128m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+	line := append(slices.Clone(s.command), "java", "-Xms16m", "-Xmx128m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true", "-Dzookeeper.jmx.log4j.disable=true", "-Dcom.sun.management.jmxremote=false",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 		"-cp", strings.Join(paths, ":"), "org.apache.zookeeper.server.quorum.QuorumPeerMain", s.configFile())
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

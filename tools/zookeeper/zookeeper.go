@@ -40,6 +40,18 @@ type Options struct {
 	Properties map[string]string
 	// TLS adds a port that speaks TLS.
 	TLS *TLS
+	// Places, one for each server, put them elsewhere than on 127.0.0.1: each in
+	// a network namespace of its own.
+	Places []Place
+}
+
+// Place is where a server runs.
+type Place struct {
+	// Host is the address that it listens on, and that others reach it at.
+	Host string
+	// Command is put before the server's own command, such as
+	// `nsenter --net=/run/netns/NAME`; it must end in an exec of it.
+	Command []string
 }
 
 // TLS are the PEM files of the port that speaks TLS.
@@ -101,11 +113,14 @@ func (e *Ensemble) prepare(o Options) error {
 	}
 	var members []string
 	for i := range o.Servers {
-		p := ports[perServer*i:]
-		members = append(members, fmt.Sprintf("server.%d=127.0.0.1:%d:%d", i+1, p[2], p[3]))
-		s := &Server{ID: i + 1, Addr: fmt.Sprintf("127.0.0.1:%d", p[0]), dir: filepath.Join(e.dir, fmt.Sprintf("server-%d", i+1))}
+		p, place := ports[perServer*i:], Place{Host: "127.0.0.1"}
+		if len(o.Places) > 0 {
+			place = o.Places[i]
+		}
+		members = append(members, fmt.Sprintf("server.%d=%s:%d:%d", i+1, place.Host, p[2], p[3]))
+		s := &Server{ID: i + 1, Addr: fmt.Sprintf("%s:%d", place.Host, p[0]), dir: filepath.Join(e.dir, fmt.Sprintf("server-%d", i+1)), command: place.Command}
 		if o.TLS != nil {
-			s.SecureAddr = fmt.Sprintf("127.0.0.1:%d", p[1])
+			s.SecureAddr = fmt.Sprintf("%s:%d", place.Host, p[1])
 		}
 		e.Servers = append(e.Servers, s)
 	}
