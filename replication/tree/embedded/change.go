@@ -163,9 +163,11 @@ func (c *change) delete(op tree.Op) error {
 	return nil
 }
 
-// dropEphemerals removes every ephemeral node: there is one session at a time,
-// and it has ended.
-func (c *change) dropEphemerals() error {
+// anyone stands for all sessions.
+const anyone int64 = 0
+
+// dropEphemerals removes the ephemeral nodes of a session that has ended.
+func (c *change) dropEphemerals(owner int64) error {
 	var paths []string
 	cursor := c.nodes.Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
@@ -173,7 +175,7 @@ func (c *change) dropEphemerals() error {
 		if err != nil {
 			return fmt.Errorf("%q: %w", bytes.TrimLeft(k, "\x00"), err)
 		}
-		if n.stat.EphemeralOwner != 0 {
+		if n.stat.EphemeralOwner != 0 && (owner == anyone || owner == n.stat.EphemeralOwner) {
 			paths = append(paths, string(k[1:]))
 		}
 	}

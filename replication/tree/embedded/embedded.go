@@ -1,7 +1,8 @@
 // Package embedded keeps the coordination tree of a single node in one file
-// (bbolt), with ZooKeeper's semantics. There is one session: that of the
+// (bbolt), with ZooKeeper's semantics. A broker has one session: that of the
 // process that has the file open. When it ends, by Close or by a crash, its
-// ephemeral nodes are gone at the next opening.
+// ephemeral nodes are gone at the next opening. Tests of several brokers open
+// more sessions on the same file with Join, and end them with Expire.
 //
 // The file has two buckets:
 //
@@ -23,7 +24,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -49,17 +52,34 @@ type Options struct {
 	Now func() time.Time // nil: time.Now
 }
 
-// Tree is the one session on an embedded tree.
+// Tree is one session on an embedded tree.
 type Tree struct {
-	db      *bolt.DB
-	now     func() time.Time
+	f       *file
 	session int64
 	fresh   bool
+	watches watches       // guarded by f.mu
+	ended   atomic.Int32  // running, closed or expired; set with f.mu held
+	expired chan struct{} // closed when the session expires or is closed
 
-	mu      sync.Mutex // orders commits, and watches with the reads that set them
-	watches watches
-	closed  bool
+	abandoned bool // its ephemeral nodes are still there; guarded by f.mu
 }
+
+// file is the open file and the sessions on it.
+type file struct {
+	db  *bolt.DB
+	now func() time.Time
+
+	mu       sync.Mutex // orders commits, and watches with the reads that set them
+	sessions []*Tree    // those that have not ended
+	open     int        // trees not closed yet: the last one closes db
+}
+
+// What may have become of a session.
+const (
+	running int32 = iota
+	closed
+	lapsed
+)
 
 var _ tree.Tree = (*Tree)(nil)
 
@@ -76,11 +96,19 @@ func Open(path string, o Options) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{db: db, now: o.Now, fresh: fresh}
+	t := newTree(&file{db: db, now: o.Now}, fresh)
 	if err := t.begin(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
 	return t, nil
+}
+
+// newTree is a session that has not begun.
+func newTree(f *file, fresh bool) *Tree {
+	f.open++
+	t := &Tree{f: f, fresh: fresh, expired: make(chan struct{})}
+	f.sessions = append(f.sessions, t)
+	return t
 }
 
 // Fresh says whether this Open made the file: the node has no history in it.
@@ -92,7 +120,7 @@ func (t *Tree) Session() int64 { return t.session }
 // begin starts the session: it numbers it, and removes what the sessions before
 // it left behind.
 func (t *Tree) begin() error {
-	return t.db.Update(func(tx *bolt.Tx) error {
+	return t.f.db.Update(func(tx *bolt.Tx) error {
 		meta, err := tx.CreateBucketIfNotExists(metaBucket)
 		if err != nil {
 			return err
@@ -109,46 +137,60 @@ func (t *Tree) begin() error {
 		default:
 			return fmt.Errorf("%w: format %d, this version knows %d", tree.ErrCorrupt, v, formatVersion)
 		}
-		t.session = number(meta.Get(sessionKey)) + 1
-		if err := meta.Put(sessionKey, numberBytes(t.session)); err != nil {
+		if err := t.number(meta); err != nil {
 			return err
 		}
-		c := change{nodes: tx.Bucket(nodesBucket), session: t.session, now: t.now().UnixMilli()}
+		c := change{nodes: tx.Bucket(nodesBucket), session: t.session, now: t.f.now().UnixMilli()}
 		if err := c.nextZxid(meta); err != nil {
 			return err
 		}
 		if err := c.ensureRoot(); err != nil {
 			return err
 		}
-		return c.dropEphemerals()
+		return c.dropEphemerals(anyone)
 	})
 }
 
-// Close ends the session: its ephemeral nodes are removed and the file is let go.
+// number gives the session the next number.
+func (t *Tree) number(meta *bolt.Bucket) error {
+	t.session = number(meta.Get(sessionKey)) + 1
+	return meta.Put(sessionKey, numberBytes(t.session))
+}
+
+// Close ends the session: its ephemeral nodes are removed and the file is let
+// go.
 func (t *Tree) Close() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	if t.ended.Load() == closed {
 		return nil
 	}
-	t.closed = true
-	err := t.update(func(c *change) error { return c.dropEphemerals() })
-	return errors.Join(err, t.db.Close())
+	return errors.Join(t.finish(closed), t.release())
 }
 
 // Abandon lets the file go as a crash would: ephemeral nodes stay in it until
-// the next Open.
+// the next Open or, where other sessions have the file open, until Expire.
 func (t *Tree) Abandon() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	return t.db.Close()
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	if t.ended.Load() == closed {
+		return nil
+	}
+	if t.ended.Swap(closed) == running {
+		t.f.sessions = slices.DeleteFunc(t.f.sessions, func(other *Tree) bool { return other == t })
+		t.abandoned = true
+		close(t.expired)
+	}
+	return t.release()
 }
+
+// Expired is closed when the session has expired or is closed.
+func (t *Tree) Expired() <-chan struct{} { return t.expired }
 
 // update runs one change in one transaction.
 func (t *Tree) update(f func(*change) error) error {
-	return t.db.Update(func(tx *bolt.Tx) error {
-		c := change{nodes: tx.Bucket(nodesBucket), session: t.session, now: t.now().UnixMilli()}
+	return t.f.db.Update(func(tx *bolt.Tx) error {
+		c := change{nodes: tx.Bucket(nodesBucket), session: t.session, now: t.f.now().UnixMilli()}
 		if err := c.nextZxid(tx.Bucket(metaBucket)); err != nil {
 			return err
 		}

@@ -16,8 +16,8 @@ func (t *Tree) Get(path string, w tree.Watch) (tree.Node, error) {
 	if w == nil {
 		return t.read(path)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
 	n, err := t.read(path)
 	if err == nil {
 		t.watches.onNode(path, w)
@@ -32,8 +32,8 @@ func (t *Tree) Exists(path string, w tree.Watch) (tree.Stat, error) {
 		n, err := t.read(path)
 		return n.Stat, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
 	n, err := t.read(path)
 	if err == nil || errors.Is(err, tree.ErrNoNode) {
 		t.watches.onNode(path, w)
@@ -69,8 +69,8 @@ func (t *Tree) Children(path string, w tree.Watch) ([]string, tree.Stat, error) 
 	if w == nil {
 		return t.list(path)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
 	names, stat, err := t.list(path)
 	if err == nil {
 		t.watches.onChildren(path, w)
@@ -80,10 +80,10 @@ func (t *Tree) Children(path string, w tree.Watch) ([]string, tree.Stat, error) 
 
 // Multi does all of the operations in one transaction, or none.
 func (t *Tree) Multi(ops ...tree.Op) ([]tree.Result, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return nil, tree.ErrClosed
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	if err := t.alive(); err != nil {
+		return nil, err
 	}
 	results := make([]tree.Result, len(ops))
 	var events []tree.Event
@@ -101,7 +101,7 @@ func (t *Tree) Multi(ops ...tree.Op) ([]tree.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.watches.fire(events)
+	t.f.fire(events)
 	return results, nil
 }
 
@@ -139,7 +139,10 @@ func (t *Tree) list(path string) (names []string, stat tree.Stat, err error) {
 
 // view reads in a transaction of its own.
 func (t *Tree) view(f func(nodes *bolt.Bucket) error) error {
-	tx, err := t.db.Begin(false)
+	if err := t.alive(); err != nil {
+		return err
+	}
+	tx, err := t.f.db.Begin(false)
 	if err != nil {
 		return tree.ErrClosed
 	}

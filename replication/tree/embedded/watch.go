@@ -44,3 +44,15 @@ func spend(armed map[string][]tree.Watch, e tree.Event) {
 		f(e)
 	}
 }
+
+// lapse tells every watch that the session is over.
+func (w *watches) lapse() {
+	for _, armed := range []map[string][]tree.Watch{w.node, w.children} {
+		for path, told := range armed {
+			for _, f := range told {
+				f(tree.Event{Type: tree.SessionExpired, Path: path})
+			}
+		}
+	}
+	w.node, w.children = nil, nil
+}
