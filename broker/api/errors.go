@@ -106,6 +106,12 @@ var codes = []struct {
 	{plan.ErrNoEligibleLeader, kerr.EligibleLeadersNotAvailable},
 	{plan.ErrRacks, kerr.UnknownServerError},
 	{plan.ErrDeletionDisabled, kerr.TopicDeletionDisabled},
+	{plan.ErrUnknownBroker, kerr.BrokerNotAvailable},
+	{plan.ErrStaleBrokerEpoch, kerr.StaleBrokerEpoch},
+	{plan.ErrNotController, kerr.NotController},
+	{plan.ErrFencedLeaderEpoch, kerr.FencedLeaderEpoch},
+	{plan.ErrInvalidUpdateVersion, kerr.InvalidUpdateVersion},
+	{plan.ErrIneligibleReplica, kerr.IneligibleReplica},
 	{controller.ErrNotController, kerr.NotController},
 	{controller.ErrPending, kerr.RequestTimedOut},
 	{context.DeadlineExceeded, kerr.RequestTimedOut},
@@ -147,6 +153,9 @@ func codeOf(err error) int16 {
 	}
 	if io := (*log.IOError)(nil); errors.As(err, &io) {
 		return kerr.KafkaStorageError.Code
+	}
+	if told := (*kerr.Error)(nil); errors.As(err, &told) {
+		return told.Code // another broker's answer
 	}
 	for i := range codes {
 		if errors.Is(err, codes[i].err) {

@@ -1,119 +1,136 @@
-// Package control obeys the controller's orders on this broker: it has replicas
-// led, configured and deleted in the partition.Set, and tells who must know
-// that a role has been taken or lost.
+// Package control obeys the controller on this broker. It takes the three
+// requests that a controller sends, LeaderAndIsr, UpdateMetadata and
+// StopReplica, with every check that Kafka makes, whether they came over the
+// wire or by direct call; has replicas led, followed, given up and deleted in
+// the partition.Set; and keeps this broker's own picture of the cluster, from
+// which it answers clients.
+//
+//	LeaderAndISR ──→ role of each replica here ──→ partition.Set, fetchers, Led, Resigned
+//	UpdateMetadata → Image: merged, unchanged topics keep their pointer
+//	               → a follower whose leader has come begins to fetch
+//	StopReplica ───→ role given up; or the data deleted too ──→ Left
+//
+//	          LeaderAndISR                    LeaderAndISR, later epoch
+//	nothing ──────────────→ leader | follower ────────→ leader | follower
+//	   ▲                           │ StopReplica
+//	   └── delete ── stopped ◀─────┘   (the log stays)
+//
+// Requests may come twice, late and in any order: an epoch that has been seen
+// never goes back, and what has been deleted does not come back by the same
+// order that once made it.
 package control
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/partition"
-	"github.com/leatmq/leat/replication/plan"
+	"github.com/leatmq/leat/replication/image"
 )
 
-// Options are what orders are carried out on.
+// Options are what orders are carried out on, and who is told.
 type Options struct {
+	BrokerID   int32
 	Partitions *partition.Set
+	// BrokerEpoch is the epoch of this broker's registration, -1 before there is
+	// one. Requests to an earlier registration are refused. Nil: -1.
+	BrokerEpoch func() int64
 	// TopicConfig is a topic's whole configuration, given its overrides.
 	TopicConfig func(overrides map[string]string) log.Config
+	// Configs reads the overrides of topics that this broker sees for the first
+	// time, and gives each to SetConfig before it returns. Nil: they have none
+	// until SetConfig says so.
+	Configs func(ctx context.Context, topics []string) error
+	// Topics is how many topics the tree has. It is asked when the controller
+	// has told of brokers but of no topics: if there are none, the picture is
+	// complete. Nil: some.
+	Topics func() (int, error)
+
+	// Fetch begins to copy a partition from its leader, at the leader's epoch,
+	// or goes on with another leader. Unfetch ends it, before it returns. Nil:
+	// nothing is copied.
+	Fetch   func(p checkpoint.Partition, leader, epoch int32)
+	Unfetch func(p checkpoint.Partition)
+
 	// Led is told, after the fact, that this broker leads a partition at an
-	// epoch. It must not block. Nil: nobody is told.
-	Led func(topic string, partition, epoch int32)
-	// Left is told, after the fact, that this broker has no part in a partition
-	// any more. It must not block. Nil: nobody is told.
-	Left func(topic string, partition int32)
-	// Workers is how many orders are obeyed at the same time: making a log
-	// waits for the disk more than it works. 0: 16.
+	// epoch; Resigned, that since an epoch it does not, though it may have the
+	// replica; Left, that it has no part in the partition any more. Gone is told
+	// which topics the cluster has no more. They must not block. Nil: nobody is
+	// told.
+	Led      func(topic string, partition, epoch int32)
+	Resigned func(topic string, partition, epoch int32)
+	Left     func(topic string, partition int32)
+	Gone     func(topics []string)
+
+	// Workers is how many partitions change their role at the same time: making
+	// a log waits for the disk more than it works. 0: 16.
 	Workers int
+	Logger  *slog.Logger // nil: slog.Default()
 }
 
-// Control obeys orders.
-type Control struct{ o Options }
+// Control obeys orders. All methods may be called concurrently; requests are
+// obeyed one after the other.
+type Control struct {
+	o Options
 
-// New returns a Control over the partitions.
+	mu     sync.Mutex // one request at a time
+	hosted hosted     // what this broker was ordered to do with its replicas
+	epoch  int32      // latest controller epoch seen
+
+	picture  atomic.Pointer[image.Image]
+	informed chan struct{} // closed when the picture is complete
+
+	show struct {
+		sync.Mutex                    // held while the picture is replaced
+		changed    chan struct{}      // closed when the picture is replaced
+		topics     map[string]*tuning // overrides of the topics that this broker has seen
+	}
+}
+
+// New returns a Control that knows nothing yet.
 func New(o Options) *Control {
+	none := func(string, int32, int32) {}
 	if o.Led == nil {
-		o.Led = func(string, int32, int32) {}
+		o.Led = none
+	}
+	if o.Resigned == nil {
+		o.Resigned = none
 	}
 	if o.Left == nil {
 		o.Left = func(string, int32) {}
 	}
+	if o.Gone == nil {
+		o.Gone = func([]string) {}
+	}
+	if o.Fetch == nil {
+		o.Fetch = func(checkpoint.Partition, int32, int32) {}
+	}
+	if o.Unfetch == nil {
+		o.Unfetch = func(checkpoint.Partition) {}
+	}
+	if o.BrokerEpoch == nil {
+		o.BrokerEpoch = func() int64 { return -1 }
+	}
+	if o.Configs == nil {
+		o.Configs = func(context.Context, []string) error { return nil }
+	}
+	if o.Topics == nil {
+		o.Topics = func() (int, error) { return 1, nil }
+	}
 	if o.Workers == 0 {
 		o.Workers = 16
 	}
-	return &Control{o: o}
-}
-
-// Apply obeys orders and returns what each came to. Orders about different
-// partitions are obeyed side by side; two about one partition must not be among
-// them. It returns when all are done, or when ctx has ended and those under way
-// are done: the others have ctx's error.
-func (c *Control) Apply(ctx context.Context, orders []plan.Order) []error {
-	errs := make([]error, len(orders))
-	configs := c.configs(orders)
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(c.o.Workers, len(orders)) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(orders)); i = next.Add(1) - 1 {
-				if errs[i] = ctx.Err(); errs[i] == nil {
-					errs[i] = c.obey(&orders[i], configs[i])
-				}
-			}
-		})
+	if o.Logger == nil {
+		o.Logger = slog.Default()
 	}
-	workers.Wait()
-	for i := range orders {
-		if errs[i] == nil {
-			c.tell(&orders[i])
-		}
-	}
-	return errs
-}
-
-// configs is the configuration that each order needs. Orders about one topic
-// stand together, and share it.
-func (c *Control) configs(orders []plan.Order) []*log.Config {
-	out := make([]*log.Config, len(orders))
-	for i := range orders {
-		switch {
-		case orders[i].Kind == plan.Delete:
-		case i > 0 && out[i-1] != nil && orders[i].Topic == orders[i-1].Topic && orders[i].Kind == orders[i-1].Kind:
-			out[i] = out[i-1]
-		default:
-			config := c.o.TopicConfig(orders[i].Config)
-			out[i] = &config
-		}
-	}
-	return out
-}
-
-func (c *Control) obey(o *plan.Order, config *log.Config) error {
-	id := checkpoint.Partition{Topic: o.Topic, Index: o.Partition}
-	switch o.Kind {
-	case plan.Lead:
-		return c.o.Partitions.Lead(id, partition.State{
-			TopicID: o.TopicID, Leader: o.State.Leader, LeaderEpoch: o.State.LeaderEpoch,
-			ISR: o.State.ISR, Replicas: o.State.Replicas, PartitionEpoch: o.State.PartitionEpoch,
-			Config: *config, New: o.New,
-		})
-	case plan.Delete:
-		return c.o.Partitions.Delete(id)
-	case plan.Configure:
-		c.o.Partitions.Configure(o.Topic, *config)
-	}
-	return nil
-}
-
-// tell says that a role was taken or lost.
-func (c *Control) tell(o *plan.Order) {
-	switch o.Kind {
-	case plan.Lead:
-		c.o.Led(o.Topic, o.Partition, o.State.LeaderEpoch)
-	case plan.Delete:
-		c.o.Left(o.Topic, o.Partition)
-	}
+	c := &Control{o: o, informed: make(chan struct{})}
+	c.picture.Store(image.Empty())
+	c.show.changed = make(chan struct{})
+	c.show.topics = map[string]*tuning{}
+	c.hosted = newHosted()
+	return c
 }

@@ -62,7 +62,7 @@ func newRig(t *testing.T) *rig {
 
 func lead(name string, p, epoch int32) plan.Order {
 	return plan.Order{
-		Kind: plan.Lead, Topic: name, Partition: p, TopicID: topic.ID{1}, New: epoch == 0,
+		Kind: plan.Assign, Topic: name, Partition: p, TopicID: topic.ID{1}, New: epoch == 0,
 		State: image.Partition{Replicas: []int32{0}, ISR: []int32{0}, LeaderEpoch: epoch},
 	}
 }

@@ -94,7 +94,7 @@ func (n *node) apply(ctx context.Context, orders []plan.Order) []error {
 			}
 		}
 		switch o.Kind {
-		case plan.Lead:
+		case plan.Assign:
 			n.led[ref] = o.State.LeaderEpoch
 			n.configs[o.Topic] = o.Config
 		case plan.Delete:
@@ -359,7 +359,7 @@ func TestReplicaThatCannotOpenIsOffline(t *testing.T) {
 	n := newNode(t)
 	n.start()
 	n.refuse = func(o plan.Order) error {
-		if o.Kind == plan.Lead && o.Partition == 1 {
+		if o.Kind == plan.Assign && o.Partition == 1 {
 			return errors.New("disk")
 		}
 		return nil

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ type Changes struct {
 	Brokers         []Broker                     // replaces all of them
 	Topics          map[string]*Topic            // by name; nil removes
 	Deleting        map[string]bool              // true marks, false unmarks
+	Deletions       map[string]*Deletion         // of topics that are marked; goes with the mark
+	ShuttingDown    map[int32]bool               // true adds, false takes away
 	Configs         map[Entity]map[string]string // nil value removes; never topics
 }
 
@@ -43,7 +46,13 @@ func (im *Image) With(c Changes) *Image {
 		next.topics, next.ids = im.withTopics(c.Topics)
 	}
 	if len(c.Deleting) > 0 {
-		next.deleting = withNames(im.deleting, c.Deleting)
+		next.deleting = withMembers(im.deleting, c.Deleting)
+	}
+	if len(c.Deleting) > 0 || len(c.Deletions) > 0 {
+		next.deletions = im.withDeletions(c)
+	}
+	if len(c.ShuttingDown) > 0 {
+		next.shutting = withMembers(im.shutting, c.ShuttingDown)
 	}
 	if len(c.Configs) > 0 {
 		next.configs = maps.Clone(im.configs)
@@ -80,6 +89,8 @@ func (c Changes) Then(later Changes) Changes {
 	}
 	c.Topics = joined(c.Topics, later.Topics)
 	c.Deleting = joined(c.Deleting, later.Deleting)
+	c.Deletions = joined(c.Deletions, later.Deletions)
+	c.ShuttingDown = joined(c.ShuttingDown, later.ShuttingDown)
 	c.Configs = joined(c.Configs, later.Configs)
 	return c
 }
@@ -143,16 +154,35 @@ func splice(old []*Topic, edits []edit, compare func(a, b *Topic) int) []*Topic 
 	return append(out, old...)
 }
 
-func withNames(names []string, changed map[string]bool) []string {
-	out := make([]string, 0, len(names)+len(changed))
-	for _, n := range names {
-		if _, touched := changed[n]; !touched {
-			out = append(out, n)
+// withDeletions applies what is new about deletions, and drops what is known of
+// those that have ended.
+func (im *Image) withDeletions(c Changes) map[string]*Deletion {
+	next := maps.Clone(im.deletions)
+	if next == nil {
+		next = make(map[string]*Deletion, len(c.Deletions))
+	}
+	for name, d := range c.Deletions {
+		next[name] = d
+	}
+	for name, marked := range c.Deleting {
+		if !marked {
+			delete(next, name)
 		}
 	}
-	for n, marked := range changed {
-		if marked {
-			out = append(out, n)
+	return next
+}
+
+// withMembers is a sorted set with members added and taken away.
+func withMembers[K cmp.Ordered](set []K, changed map[K]bool) []K {
+	out := make([]K, 0, len(set)+len(changed))
+	for _, k := range set {
+		if _, touched := changed[k]; !touched {
+			out = append(out, k)
+		}
+	}
+	for k, member := range changed {
+		if member {
+			out = append(out, k)
 		}
 	}
 	slices.Sort(out)

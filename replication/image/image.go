@@ -30,11 +30,13 @@ type Image struct {
 	ControllerEpoch int32
 	FeatureEpoch    int64 // version of /feature, -1 when there is none
 
-	brokers  []Broker // sorted by ID
-	topics   []*Topic // sorted by Name
-	ids      []*Topic // the same topics, sorted by ID; those without an ID are left out
-	deleting []string // sorted names of topics marked for deletion, no longer in topics
-	configs  map[Entity]map[string]string
+	brokers   []Broker // sorted by ID
+	shutting  []int32  // sorted ids of brokers that are shutting down
+	topics    []*Topic // sorted by Name
+	ids       []*Topic // the same topics, sorted by ID; those without an ID are left out
+	deleting  []string // sorted names of topics marked for deletion, no longer in topics
+	deletions map[string]*Deletion
+	configs   map[Entity]map[string]string
 }
 
 // Empty is the picture before anything is known.
@@ -89,6 +91,28 @@ type Partition struct {
 	PartitionEpoch  int32   // version of the state znode; -1: no state yet
 	ControllerEpoch int32   // of the controller that decided it
 	Offline         []int32 // replicas whose disk failed
+	// Recovering says that the leader was elected from outside the in-sync set
+	// and has not yet said that it is done with what that means (KIP-704).
+	Recovering bool
+	// Origin is what Replicas was when the reassignment under way began, in its
+	// order: what a cancellation brings back. Nil: Replicas less Adding.
+	Origin []int32
+}
+
+// Deletion is what is still to be done about a topic marked for deletion.
+type Deletion struct {
+	Topic *Topic    // as it was when it was marked
+	Left  [][]int32 // by partition: the brokers whose replica is not yet known to be gone
+}
+
+// Done says whether no replica is left.
+func (d *Deletion) Done() bool {
+	for _, ids := range d.Left {
+		if len(ids) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Reassigning says whether a reassignment of the partition is under way.
@@ -105,6 +129,16 @@ func (im *Image) Broker(id int32) (*Broker, bool) {
 	}
 	return &im.brokers[i], true
 }
+
+// ShuttingDown says whether the broker, still registered, has asked to be
+// relieved of its partitions.
+func (im *Image) ShuttingDown(id int32) bool {
+	_, ok := slices.BinarySearch(im.shutting, id)
+	return ok
+}
+
+// BrokersShuttingDown returns the sorted ids of brokers that are shutting down.
+func (im *Image) BrokersShuttingDown() []int32 { return im.shutting }
 
 // Topics returns all topics, sorted by name.
 func (im *Image) Topics() []*Topic { return im.topics }
@@ -145,6 +179,10 @@ func (im *Image) Deleting(name string) bool {
 
 // DeletingTopics returns the sorted names of topics marked for deletion.
 func (im *Image) DeletingTopics() []string { return im.deleting }
+
+// Deletion returns what is left of a deletion, nil if it is not known: only the
+// controller's own picture knows.
+func (im *Image) Deletion(name string) *Deletion { return im.deletions[name] }
 
 func searchName(topics []*Topic, name string) (int, bool) {
 	return slices.BinarySearchFunc(topics, name, func(t *Topic, name string) int { return strings.Compare(t.Name, name) })

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/tree"
 	"github.com/leatmq/leat/replication/znode"
@@ -67,6 +70,66 @@ func (d *draft) remove(t *image.Topic) {
 			}
 		}
 	}
+}
+
+// DeletionsFound decides about marks for deletion that are in the tree, of
+// topics that the picture still has. Marks of topics that nobody knows are
+// removed, and all of them if deletion is switched off.
+func DeletionsFound(im *image.Image, names []string, s Settings) Step {
+	d := newDraft(im, s)
+	for _, name := range names {
+		d.foundMark(name)
+	}
+	return d.finish()
+}
+
+// ReplicasDeleted notes what a broker has made of orders to delete: errs has an
+// error, or nil, for each of the refs. done are the topics of which no replica
+// is left; ForgetTopics ends their deletion. Where deleting failed it is
+// ordered again when the broker comes back. Replicas that no deleted topic had
+// are ignored.
+func ReplicasDeleted(im *image.Image, broker int32, refs []Ref, errs []error) (step Step, done []string) {
+	touched := map[string]*image.Deletion{}
+	for i, ref := range refs {
+		if errs[i] == nil {
+			replicaGone(im, touched, broker, ref)
+		}
+	}
+	if len(touched) > 0 {
+		step.Changes.Deletions = touched
+	}
+	for _, name := range slices.Sorted(maps.Keys(touched)) {
+		if touched[name].Done() {
+			done = append(done, name)
+		}
+	}
+	return step, done
+}
+
+func replicaGone(im *image.Image, touched map[string]*image.Deletion, broker int32, ref Ref) {
+	del := touched[ref.Topic]
+	if del == nil {
+		was := im.Deletion(ref.Topic)
+		if was == nil {
+			return
+		}
+		del = &image.Deletion{Topic: was.Topic, Left: slices.Clone(was.Left)}
+		touched[ref.Topic] = del
+	}
+	if ref.Partition >= 0 && int(ref.Partition) < len(del.Left) {
+		del.Left[ref.Partition] = without(del.Left[ref.Partition], []int32{broker})
+	}
+}
+
+// DeletionsDone are the topics marked for deletion of which no replica is left.
+func DeletionsDone(im *image.Image) []string {
+	var done []string
+	for _, name := range im.DeletingTopics() {
+		if d := im.Deletion(name); d != nil && d.Done() {
+			done = append(done, name)
+		}
+	}
+	return done
 }
 
 // Remains is what the tree still has of a topic marked for deletion: its nodes

@@ -16,6 +16,8 @@ type draft struct {
 	topics map[string]*image.Topic // changed ones; nil: removed
 	ends   map[Ref]int32           // latest epochs of the logs this broker has already
 	step   Step
+
+	anyTarget bool // a reassignment may go to brokers that are not alive
 }
 
 func newDraft(im *image.Image, s Settings) *draft {
@@ -72,7 +74,7 @@ func (d *draft) lead(t *image.Topic, number int32, fresh bool) {
 		return
 	}
 	d.order(Order{
-		Kind: Lead, Broker: p.Leader, Topic: t.Name, Partition: number, TopicID: t.ID,
+		Kind: Assign, Broker: p.Leader, Topic: t.Name, Partition: number, TopicID: t.ID,
 		New: fresh, State: *p, Config: t.Config,
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/znode"
 )
 
 // ElectLeaders decides about leaders that a client asked for. Nil refs mean
@@ -24,6 +26,18 @@ func ElectLeaders(im *image.Image, how Election, refs []Ref, s Settings) (Step, 
 		}
 		results = append(results, ElectResult{Ref: ref, Err: err})
 	}
+	return d.finish(), results
+}
+
+// PreferredFound decides about /admin/preferred_replica_election, which older
+// tools write. Its node goes in the same step.
+func PreferredFound(im *image.Image, refs []Ref, s Settings) (Step, []ElectResult) {
+	d := newDraft(im, s)
+	results := make([]ElectResult, len(refs))
+	for i, ref := range refs {
+		results[i] = ElectResult{Ref: ref, Err: d.elect(Preferred, ref)}
+	}
+	d.write(tree.Delete(znode.PreferredLeader, tree.AnyVersion))
 	return d.finish(), results
 }
 
@@ -107,28 +121,6 @@ func (d *draft) electOffline(t *image.Topic, number int32, unclean bool) bool {
 		}
 	}
 	return false
-}
-
-// ReplicasFailed decides about replicas of one broker whose disk has failed:
-// where it led, another takes over, or the partition is left without a leader.
-// The last replica in sync stays in the in-sync set: it has the records.
-func ReplicasFailed(im *image.Image, broker int32, refs []Ref, s Settings) Step {
-	d := newDraft(im, s)
-	for _, ref := range refs {
-		t := d.edit(ref.Topic)
-		if t == nil || int(ref.Partition) >= len(t.Partitions) {
-			continue
-		}
-		p := &t.Partitions[ref.Partition]
-		if !slices.Contains(p.Offline, broker) {
-			p.Offline = append(slices.Clone(p.Offline), broker)
-		}
-		if p.PartitionEpoch < 0 || p.Leader != broker || d.electOffline(t, ref.Partition, d.uncleanAllowed(t)) {
-			continue
-		}
-		d.setLeader(t, ref.Partition, image.NoBroker)
-	}
-	return d.finish()
 }
 
 // uncleanAllowed says whether a topic prefers a leader to its records.

@@ -23,6 +23,12 @@ var (
 	ErrNoEligibleLeader     = errors.New("eligible leaders not available")
 	ErrRacks                = errors.New("only some brokers have a rack")
 	ErrDeletionDisabled     = errors.New("topic deletion is disabled")
+	ErrUnknownBroker        = errors.New("broker not available")
+	ErrStaleBrokerEpoch     = errors.New("stale broker epoch")
+	ErrNotController        = errors.New("not the controller")
+	ErrFencedLeaderEpoch    = errors.New("fenced leader epoch")
+	ErrInvalidUpdateVersion = errors.New("invalid update version")
+	ErrIneligibleReplica    = errors.New("ineligible replica")
 )
 
 // Error is a refusal: its kind, one of the errors of this package, and the

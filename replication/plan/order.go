@@ -11,7 +11,8 @@ type OrderKind int8
 // The orders. Kafka's controller says the same with LeaderAndIsr and
 // StopReplica requests, and with a configuration change.
 const (
-	Lead      OrderKind = iota + 1 // have the replica, and lead it at the epoch
+	Assign    OrderKind = iota + 1 // have the replica: lead it if State.Leader is Broker, else follow
+	Stop                           // have no part in the partition; the data stays
 	Delete                         // forget the replica and its data
 	Configure                      // the topic's configuration has changed
 )
@@ -25,6 +26,6 @@ type Order struct {
 	Partition int32
 	TopicID   topic.ID
 	New       bool              // the replica has never been: an empty log is right
-	State     image.Partition   // of Lead
-	Config    map[string]string // the topic's overrides, of Lead and Configure
+	State     image.Partition   // of Assign and Stop; a deleted topic's Delete has none
+	Config    map[string]string // the topic's overrides, of Assign and Configure
 }

@@ -93,7 +93,7 @@ func ordered(step plan.Step) string {
 	var b strings.Builder
 	for _, o := range step.Orders {
 		switch o.Kind {
-		case plan.Lead:
+		case plan.Assign:
 			fmt.Fprintf(&b, "broker %d: lead %s-%d epoch %d isr %v new %t\n", o.Broker, o.Topic, o.Partition, o.State.LeaderEpoch, o.State.ISR, o.New)
 		case plan.Delete:
 			fmt.Fprintf(&b, "broker %d: delete %s-%d\n", o.Broker, o.Topic, o.Partition)

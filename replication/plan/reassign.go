@@ -99,6 +99,41 @@ func (d *draft) complete(t *image.Topic, number int32, target []int32) {
 	}
 }
 
+// CompleteReassignments ends the reassignments, of the partitions named or of
+// all (nil), whose target is in sync.
+func CompleteReassignments(im *image.Image, refs []Ref, s Settings) Step {
+	d := newDraft(im, s)
+	d.completeAll(refs)
+	return d.finish()
+}
+
+// ReassignFound decides about /admin/reassign_partitions, which older tools
+// write. Unlike Reassign it takes targets that are not alive, as Kafka does.
+// What remains of the node afterwards is ReassignLeft.
+func ReassignFound(im *image.Image, rs []Reassignment, s Settings) (Step, []ElectResult) {
+	d := newDraft(im, s)
+	d.anyTarget = true
+	results := make([]ElectResult, len(rs))
+	for i, r := range rs {
+		results[i] = ElectResult{Ref: r.Ref, Err: d.reassign(r)}
+	}
+	return d.finish(), results
+}
+
+// ReassignLeft is what is left of /admin/reassign_partitions: the partitions
+// that are still on their way to what the node says. The node is rewritten
+// whenever that gets less, and removed when nothing is left.
+func ReassignLeft(im *image.Image, rs []Reassignment) []Reassignment {
+	var left []Reassignment
+	for _, r := range rs {
+		p := im.Partition(r.Topic, r.Partition)
+		if p != nil && p.Reassigning() && slices.Equal(without(p.Replicas, p.Removing), r.Replicas) {
+			left = append(left, r)
+		}
+	}
+	return left
+}
+
 // without is a list less the members of another.
 func without(list, less []int32) []int32 {
 	var out []int32
