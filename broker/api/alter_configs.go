@@ -78,7 +78,7 @@ func (a *API) alterTopic(ctx context.Context, name string, validateOnly bool, ch
 		return refused(plan.ErrInvalidRequest, "Default topic resources are not allowed.")
 	}
 	if !validateOnly {
-		return a.Controller.AlterConfig(ctx, image.Entity{Type: image.TopicEntity, Name: name}, change)
+		return a.AlterConfig(ctx, image.Entity{Type: image.TopicEntity, Name: name}, change)
 	}
 	t := a.Image().Topic(name)
 	if t == nil {
@@ -106,7 +106,7 @@ func (a *API) alterBroker(ctx context.Context, name string, validateOnly bool, c
 	}
 	a.brokerConfig.Lock()
 	defer a.brokerConfig.Unlock()
-	return a.Controller.AlterConfig(ctx, e, func(map[string]string) (map[string]string, error) { return change(scope) })
+	return a.AlterConfig(ctx, e, func(map[string]string) (map[string]string, error) { return change(scope) })
 }
 
 // configRefusal is the code and the sentence of an error, as Kafka tells it: a

@@ -44,6 +44,13 @@ type Deps struct {
 	// request. Never nil, nor is what it gives.
 	Image      func() *image.Image
 	Controller *controller.Controller
+	// Cluster is the other brokers; nil on a single node.
+	Cluster *Cluster
+	// AlterConfig replaces the configuration of an entity by what change makes of
+	// the present one; nil: the controller's.
+	AlterConfig func(ctx context.Context, e image.Entity, change func(map[string]string) (map[string]string, error)) error
+	// ProducerIDs takes a block of producer ids; nil: the controller's.
+	ProducerIDs func(context.Context) (first, count int64, err error)
 	Groups     *coordinator.Groups
 	Config     *config.Store
 	Metrics    *metrics.Metrics // nil: nothing is counted
@@ -58,6 +65,7 @@ type API struct {
 	routes    [maxKey + 1]route // by key; one without handler is not served
 	sessions  *session.Cache
 	deadlines *wait.Deadlines
+	informed  informed
 
 	produceCalls  sync.Pool // of *produceCall
 	fetchCalls    sync.Pool // of *fetchCall
@@ -78,6 +86,12 @@ func New(d Deps) *API {
 	if d.Random == nil {
 		d.Random = rand.Uint32
 	}
+	if d.Controller != nil && d.AlterConfig == nil {
+		d.AlterConfig = d.Controller.AlterConfig
+	}
+	if d.Controller != nil && d.ProducerIDs == nil {
+		d.ProducerIDs = d.Controller.AllocateProducerIDs
+	}
 	a := &API{Deps: d, deadlines: wait.NewDeadlines(d.Now)}
 	a.produceCalls.New = func() any { return new(produceCall) }
 	a.fetchCalls.New = func() any { return new(fetchCall) }
@@ -88,7 +102,7 @@ func New(d Deps) *API {
 		Random:     d.Random,
 	})
 	a.metadataCalls.New = newMetadataCall
-	for _, r := range a.served() {
+	for _, r := range append(a.served(), a.between()...) {
 		a.routes[r.key] = r
 	}
 	return a
@@ -116,6 +130,7 @@ func (a *API) Handle(ctx context.Context, r *server.Request, w *server.Response)
 		}
 		return r.Untrusted(fmt.Errorf("%s version %d is not served", kmsg.Key(r.Key).Name(), r.Version))
 	}
+	a.hold(ctx, r.Key)
 	return route.handle(ctx, r, w)
 }
 

@@ -43,6 +43,9 @@ var internal = map[string]string{
 	"entry.ErrUnknownVersion":           "likewise",
 	"znode.ErrMalformed":                "a node is reported and passed over",
 	"controller.ErrInconsistentCluster": "at start: the broker does not start",
+	"member.ErrInconsistentCluster":     "at start: the broker does not start",
+	"member.ErrRegistered":              "likewise",
+	"member.ErrEndpointTaken":           "likewise",
 	"api.ErrMalformed":                  "the connection is closed",
 	"api.ErrTooMany":                    "the connection is closed",
 }

@@ -104,7 +104,7 @@ func (a *API) groupCoordinator(ctx context.Context, r *server.Request, group str
 
 // createInternal creates one of Kafka's own topics; that it exists is no error.
 func (a *API) createInternal(ctx context.Context, name string) error {
-	results, err := a.Controller.AutoCreate(ctx, []string{name})
+	results, err := a.autoCreate(ctx, []string{name})
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (a *API) initProducerID(ctx context.Context, _ *server.Request, q *kmsg.Ini
 		out.ErrorCode = a.refuseTransactional(q)
 		return out, nil
 	}
-	id, err := a.producerIDs.next(ctx, a.Controller.AllocateProducerIDs)
+	id, err := a.producerIDs.next(ctx, a.ProducerIDs)
 	if err != nil {
 		out.ErrorCode = codeOf(err)
 		return out, nil

@@ -68,4 +68,14 @@ var layouts = map[kmsg.Key]string{
 	kmsg.DescribeTransactions:         "[s]",
 	kmsg.ListTransactions:             "[s] [8] 8:1+",
 	kmsg.DescribeTopicPartitions:      "[(s)] 4 {s 4}?",
+
+	// Between brokers.
+	kmsg.LeaderAndISR: "4 1:7+ 4 8:2+ 1:5+ [s 4 4 4 4 [4] 4 [4] 1:1+]:0-1 " +
+		"[s u:5+ [4 4 4 4 [4] 4 [4] [4]:3+ [4]:3+ 1:1+ 1:6+]]:2+ [4 s 4]",
+	kmsg.StopReplica: "4 4 1:4+ 8:1+ 1:0-2 [s 4:0-0 [4]:1-2 [4 4 1]:3+]",
+	kmsg.UpdateMetadata: "4 1:8+ 4 8:5+ [s 4 4 4 4 [4] 4 [4] [4]:4+]:0-4 [s u:7+ [4 4 4 4 [4] 4 [4] [4]]]:5+ " +
+		"[4 s:0-0 4:0-0 [4 s s:3+ 2]:1+ s?:2+]",
+	kmsg.ControlledShutdown:  "4 8:2+",
+	kmsg.AlterPartition:      "4 8 [s:0-1 u:2+ [4 4 [4]:0-2 [4 8]:3+ 1:1+ 4]]",
+	kmsg.AllocateProducerIDs: "4 8",
 }

@@ -208,7 +208,7 @@ func (a *API) createMissing(ctx context.Context, c *metadataCall) {
 	if len(names) == 0 {
 		return
 	}
-	results, err := a.Controller.AutoCreate(ctx, names)
+	results, err := a.autoCreate(ctx, names)
 	for i, n := range at {
 		ask := &c.asks[n]
 		if err != nil {
