@@ -61,16 +61,52 @@ func (d *Dir) markClean() error {
 // for the disk, and those that wait together share its commits.
 const closers = 32
 
+// manyLogs is from how many logs on one sync of the whole file system costs less
+// than those of each log.
+const manyLogs = 256
+
 // closeLogs closes the logs, some at a time, until ctx ends.
 func (d *Dir) closeLogs(ctx context.Context) error {
+	logs := append(d.held(), d.coming()...)
+	if d.barrier != nil && len(logs) >= manyLogs {
+		return d.closeMany(ctx, logs)
+	}
 	var all errgroup.Group
 	all.SetLimit(closers * d.set.o.Threads)
-	for _, h := range append(d.held(), d.coming()...) {
+	for _, h := range logs {
 		all.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			return h.log.Close()
+		})
+	}
+	return all.Wait()
+}
+
+// closeMany closes logs that share one sync: each writes what it has, the last to
+// have written syncs the file system, and then all are closed.
+func (d *Dir) closeMany(ctx context.Context, logs []*held) error {
+	var all errgroup.Group
+	var written sync.WaitGroup
+	synced := sync.OnceValue(func() error {
+		written.Wait()
+		return errors.Join(ctx.Err(), d.barrier.Sync())
+	})
+	writers := make(chan struct{}, closers*d.set.o.Threads)
+	written.Add(len(logs))
+	for _, h := range logs {
+		all.Go(func() error {
+			done := sync.OnceFunc(func() { written.Done(); <-writers })
+			writers <- struct{}{}
+			defer done() // of a log that fails, or is closed already
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return h.log.CloseWith(func() error {
+				done()
+				return synced()
+			})
 		})
 	}
 	return all.Wait()
@@ -89,6 +125,10 @@ func (s *Set) closeLogs() error {
 func (s *Set) unlock() error {
 	var errs []error
 	for _, d := range s.dirs {
+		if d.barrier != nil {
+			errs = append(errs, d.barrier.Close())
+			d.barrier = nil
+		}
 		if d.lock != nil {
 			errs = append(errs, d.lock.Close())
 			d.lock = nil

@@ -44,6 +44,7 @@ import (
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/vfs"
 )
 
 // Kinds of errors. A second broker on a directory is vfs.ErrLocked.
@@ -66,10 +67,11 @@ var (
 
 // Dir is one data directory. All methods may be called concurrently.
 type Dir struct {
-	path string
-	set  *Set
-	lock io.Closer // nil: could not be locked, because the disk failed
-	meta checkpoint.Meta
+	path    string
+	set     *Set
+	lock    io.Closer   // nil: could not be locked, because the disk failed
+	barrier vfs.Barrier // as old as the lock; nil: none here
+	meta    checkpoint.Meta
 	// clean: the clean-shutdown mark was there and the checkpoints readable.
 	clean bool
 

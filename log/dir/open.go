@@ -76,6 +76,12 @@ func (s *Set) claim() error {
 			return err
 		}
 		if err == nil {
+			d.barrier, err = d.set.o.FS.Barrier(d.path)
+			if errors.Is(err, errors.ErrUnsupported) {
+				err = nil
+			}
+		}
+		if err == nil {
 			err = d.identify(&s.id)
 		}
 		if errors.Is(err, ErrOwner) || errors.Is(err, checkpoint.ErrCorrupt) {

@@ -49,6 +49,31 @@ func (f osFile) control(op string, call func(fd int) error) error {
 	return nil
 }
 
+// barrier is an open directory: syncfs tells of failures since it was opened.
+type barrier struct{ osFile }
+
+func (b barrier) Sync() error {
+	return b.control("syncfs", func(fd int) error { return unix.Syncfs(fd) })
+}
+
+// Barrier needs Linux 5.8: before, syncfs kept failures to itself.
+func (osFS) Barrier(name string) (Barrier, error) {
+	var u unix.Utsname
+	err := unix.Uname(&u)
+	var major, minor int
+	if err == nil {
+		_, err = fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	}
+	if err != nil || major < 5 || major == 5 && minor < 8 {
+		return nil, &os.PathError{Op: "syncfs", Path: name, Err: errors.ErrUnsupported}
+	}
+	d, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return barrier{osFile{d}}, nil
+}
+
 func (osFS) Free(name string) (free, total uint64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(name, &st); err != nil {

@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func (osFS) Barrier(name string) (Barrier, error) {
+	return nil, &os.PathError{Op: "syncfs", Path: name, Err: errors.ErrUnsupported}
+}
+
 func (osFS) Free(name string) (free, total uint64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(name, &st); err != nil {

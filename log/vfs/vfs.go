@@ -9,6 +9,7 @@
 //	written bytes            yes             only after File.Sync
 //	a created file's name    yes             only after SyncDir of its directory
 //	a rename, a removal      yes             only after SyncDir of the directory
+//	all of these             yes             also after Barrier.Sync
 //
 // After a power cut any part of what was not synced may be there or not, in any
 // order: a length without its bytes, a later write without an earlier one.
@@ -52,6 +53,10 @@ type FS interface {
 	// SyncDir makes the names in a directory durable: creations, renames and
 	// removals that came before.
 	SyncDir(name string) error
+	// Barrier returns what makes everything on the file system that holds name
+	// durable at once. It must be closed. Where the system cannot, or would not
+	// tell a failure, the error is errors.ErrUnsupported.
+	Barrier(name string) (Barrier, error)
 	// Lock takes the exclusive lock of a file, creating it when missing, and
 	// does not wait: if another holds it the error is a *LockedError, for which
 	// errors.Is(err, ErrLocked) is true. Closing gives the lock back.
@@ -59,6 +64,16 @@ type FS interface {
 	// Free tells how many bytes an ordinary user may still write to the file
 	// system that holds name, and how large it is.
 	Free(name string) (free, total uint64, err error)
+}
+
+// Barrier makes a whole file system durable: thousands of files for the price of
+// one sync.
+type Barrier interface {
+	// Sync returns when all that was written before, bytes and names, is
+	// durable. It fails if any write to the disk has failed since the Barrier
+	// was made, whoever wrote it.
+	Sync() error
+	io.Closer
 }
 
 // File is an open file. Its methods may be called concurrently; after Close

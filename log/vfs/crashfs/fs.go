@@ -192,6 +192,46 @@ func (f *FS) SyncDir(name string) error {
 	return nil
 }
 
+// Barrier is of the whole disk, whatever the name.
+func (f *FS) Barrier(name string) (vfs.Barrier, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.lookup("syncfs", name); err != nil {
+		return nil, err
+	}
+	return &barrier{fs: f, name: name}, nil
+}
+
+type barrier struct {
+	fs   *FS
+	name string
+}
+
+// Sync makes every file and every name durable.
+func (b *barrier) Sync() error {
+	b.fs.mu.Lock()
+	defer b.fs.mu.Unlock()
+	if err := b.fs.enter(Op{Kind: SyncAll, Name: b.name}); err != nil {
+		return err
+	}
+	b.fs.root.syncAll()
+	return nil
+}
+
+func (b *barrier) Close() error { return nil }
+
+// syncAll makes a node durable, and all below it.
+func (n *node) syncAll() {
+	if !n.isDir() {
+		n.sync()
+		return
+	}
+	n.syncNames()
+	for _, child := range n.names {
+		child.syncAll()
+	}
+}
+
 // Free tells the room left.
 func (f *FS) Free(name string) (free, total uint64, err error) {
 	f.mu.Lock()

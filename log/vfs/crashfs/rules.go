@@ -23,6 +23,7 @@ const (
 	Stat      Kind = "stat"
 	Chtimes   Kind = "chtimes"
 	SyncDir   Kind = "syncdir"
+	SyncAll   Kind = "syncall" // of a Barrier
 	Lock      Kind = "lock"
 	Free      Kind = "free"
 )
@@ -39,7 +40,7 @@ type Op struct {
 // changes says whether the operation alters the disk or what is durable.
 func (k Kind) changes() bool {
 	switch k {
-	case Create, Write, Sync, Truncate, Remove, RemoveAll, Rename, Mkdir, Chtimes, SyncDir:
+	case Create, Write, Sync, Truncate, Remove, RemoveAll, Rename, Mkdir, Chtimes, SyncDir, SyncAll:
 		return true
 	}
 	return false

@@ -212,6 +212,8 @@ func testMissing(t *testing.T, fsys vfs.FS, dir string) {
 	require.ErrorIs(t, fsys.Remove(none), fs.ErrNotExist)
 	require.ErrorIs(t, fsys.Rename(none, none+"2"), fs.ErrNotExist)
 	require.ErrorIs(t, fsys.SyncDir(none), fs.ErrNotExist)
+	_, err = fsys.Barrier(none)
+	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorIs(t, fsys.Chtimes(none, time.Unix(0, 0)), fs.ErrNotExist)
 }
 
