@@ -1,0 +1,194 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/record"
+)
+
+// takeAnswer does what the leader answers. An error means that the answer as a
+// whole is of no use.
+func (l *loop) takeAnswer(ctx context.Context) error {
+	if l.ans.code != 0 {
+		return l.refusedAll(kerr.ErrorForCode(l.ans.code))
+	}
+	full := l.req.epoch == 0
+	if !l.session.proceed(l.req.epoch, l.ans.session) {
+		return fmt.Errorf("answer of fetch session %d where that of %d was due", l.ans.session, l.session.id)
+	}
+	if full && len(l.ans.rows) < len(l.req.parts) {
+		return fmt.Errorf("an answer about %d partitions where all %d were asked for", len(l.ans.rows), len(l.req.parts))
+	}
+	l.failures = 0
+	var lost []*part
+	for i := range l.ans.rows {
+		w := &l.ans.rows[i]
+		p := l.partOf(w)
+		switch {
+		case p == nil:
+		case w.code == kerr.OffsetOutOfRange.Code:
+			lost = append(lost, p)
+		case w.code != 0:
+			l.refused(p, kerr.ErrorForCode(w.code))
+		case w.diverging:
+			l.part(p, w)
+		default:
+			l.copy(p, w)
+		}
+		if full && p != nil && len(w.records) > 0 {
+			l.first = (p.place + 1) % len(l.order)
+		}
+	}
+	for _, p := range lost { // this asks the leader again, so it comes last
+		if err := l.relocate(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusedAll begins a new session after an error about the answer as a whole: at
+// once if only the leader's memory of the session was at fault.
+func (l *loop) refusedAll(err error) error {
+	incremental := l.req.epoch > 0
+	l.session.restart()
+	switch {
+	case errors.Is(err, kerr.FetchSessionIDNotFound):
+		l.session.id = 0
+	case errors.Is(err, kerr.InvalidFetchSessionEpoch), errors.Is(err, kerr.FetchSessionTopicIDError):
+	default:
+		return err
+	}
+	if incremental {
+		return nil
+	}
+	return err
+}
+
+// copy appends what the leader has, and takes over what it says.
+func (l *loop) copy(p *part, w *row) {
+	if len(w.records) > 0 {
+		if q := l.f.o.Quota; q != nil && q.Holds(p.key.topic, p.key.index) {
+			q.Record(l.f.o.Now(), len(w.records))
+		}
+		if err := l.append(p, w.records); err != nil {
+			l.hurt(p, err)
+			return
+		}
+	}
+	if err := p.replica.Advance(w.high, w.start); err != nil {
+		l.hurt(p, err)
+		return
+	}
+	p.failures = 0
+	p.look()
+	p.a.behind.Store(max(0, w.high-p.at.offset))
+	if p.at != p.told {
+		l.change(p)
+	}
+}
+
+// append writes records to the end of the log.
+func (l *loop) append(p *part, records []byte) error {
+	from := p.told.offset
+	end, err := p.replica.Copy(from, records)
+	if errors.Is(err, log.ErrOffsetOutOfRange) && p.replica.StartOffset() == from && p.replica.EndOffset() == from {
+		// DeleteRecords may have moved the leader's start into a batch, which
+		// still comes whole: then an empty log begins with that batch.
+		if first, _, bad := record.Next(records); bad == nil && first.BaseOffset() < from && from <= first.LastOffset() {
+			if err = p.replica.RestartAt(first.BaseOffset()); err == nil {
+				end, err = p.replica.Copy(first.BaseOffset(), records)
+			}
+		}
+	}
+	if err == nil && end == from {
+		return fmt.Errorf("%w: no whole batch in %d bytes", record.ErrCorrupt, len(records))
+	}
+	return err
+}
+
+// part shortens the log to what it and the leader's may have in common. The
+// leader names its largest epoch that is not above the log's last, and where that
+// ends; if the log does not have this epoch it ends with its next lower one, and
+// the next answer may diverge again (KIP-279).
+func (l *loop) part(p *part, w *row) {
+	before := p.at
+	to := w.end
+	switch ours, end := p.replica.EndOffsetForEpoch(w.epoch); {
+	case ours < 0:
+	case ours != w.epoch:
+		to = end
+	default:
+		to = min(to, end)
+	}
+	to = min(to, p.at.offset)
+	if high := p.replica.HighWatermark(); to < high {
+		l.log.Warn("a follower loses records below its high watermark", "partition", p.a.Partition.String(),
+			"to", to, "highWatermark", high, "leaderEpoch", p.leaderEpoch)
+	}
+	if err := p.replica.Truncate(to); err != nil {
+		l.hurt(p, err)
+		return
+	}
+	p.look()
+	l.log.Info("a follower's log was truncated to where the leader's agrees", "partition", p.a.Partition.String(),
+		"from", before.offset, "to", p.at.offset, "epoch", w.epoch, "leaderEpoch", p.leaderEpoch)
+	if p.at == before {
+		l.delay(p, errStuck)
+		return
+	}
+	l.change(p)
+}
+
+// errStuck means that the leader's answer asks for what has been done.
+var errStuck = errors.New("the leader says that the logs diverge, and truncating changes nothing")
+
+// refused is what the leader says of one partition instead of records.
+func (l *loop) refused(p *part, err error) {
+	if errors.Is(err, kerr.FencedLeaderEpoch) {
+		// Had this broker been told of the newer epoch, the part would be another.
+		l.fail(p, err)
+		return
+	}
+	l.delay(p, err)
+}
+
+// hurt is what the partition's own log refuses.
+func (l *loop) hurt(p *part, err error) {
+	switch {
+	case errors.Is(err, record.ErrCorrupt), errors.Is(err, record.ErrInvalidRecord), errors.Is(err, record.ErrTooLarge),
+		errors.Is(err, record.ErrUnsupportedCompression), errors.Is(err, log.ErrOffsetOutOfRange),
+		errors.Is(err, log.ErrNoSpace), errors.Is(err, log.ErrBusy):
+		if p.replica != nil {
+			p.look()
+		}
+		l.delay(p, err)
+	default:
+		l.fail(p, err)
+	}
+}
+
+// delay has a part wait before it is fetched again.
+func (l *loop) delay(p *part, err error) {
+	p.failures++
+	if telling(p.failures) {
+		l.log.Warn("cannot fetch a partition", "partition", p.a.Partition.String(), "leaderEpoch", p.leaderEpoch,
+			"offset", p.at.offset, "failures", p.failures, "error", err)
+	}
+	l.suspend(p, l.f.o.Now().Add(pause(p.failures, l.settings.Backoff)))
+}
+
+// fail has a part wait for the next order about it.
+func (l *loop) fail(p *part, err error) {
+	l.leave(p)
+	l.actives--
+	p.state = failed
+	p.a.failed.Store(true)
+	l.log.Error("a partition is not followed until the controller says more", "partition", p.a.Partition.String(),
+		"leaderEpoch", p.leaderEpoch, "error", err)
+}
