@@ -21,6 +21,7 @@ const (
 type request struct {
 	version   int16
 	replica   int32
+	broker    int64 // the epoch of this broker
 	maxWaitMs int32
 	minBytes  int32
 	maxBytes  int32
@@ -63,47 +64,57 @@ func (q *request) AppendTo(b []byte) []byte {
 	}
 	b = append(b, 1, 1, 4+8+1) // one tag, ReplicaState
 	b = binary.BigEndian.AppendUint32(b, uint32(q.replica))
-	b = binary.BigEndian.AppendUint64(b, ^uint64(0)) // the broker's epoch: only KRaft has one here
+	b = binary.BigEndian.AppendUint64(b, uint64(q.broker))
 	return append(b, 0)
 }
 
 func (q *request) appendTopics(b []byte) []byte {
+	key := func(i int) *partKey { return &q.parts[i].key }
+	return q.grouped(b, grouped{n: len(q.parts), key: key, each: func(b []byte, i int) []byte {
+		p := q.parts[i]
+		b = binary.BigEndian.AppendUint32(b, uint32(p.key.index))
+		b = binary.BigEndian.AppendUint32(b, uint32(p.leaderEpoch))
+		b = binary.BigEndian.AppendUint64(b, uint64(p.told.offset))
+		b = binary.BigEndian.AppendUint32(b, uint32(p.told.epoch))
+		b = binary.BigEndian.AppendUint64(b, uint64(p.told.start))
+		b = binary.BigEndian.AppendUint32(b, uint32(q.partBytes))
+		return append(b, 0)
+	}})
+}
+
+func (q *request) appendForgotten(b []byte) []byte {
+	key := func(i int) *partKey { return &q.forgotten[i] }
+	return q.grouped(b, grouped{n: len(q.forgotten), key: key, each: func(b []byte, i int) []byte {
+		return binary.BigEndian.AppendUint32(b, uint32(q.forgotten[i].index))
+	}})
+}
+
+// grouped is a list of partitions to be written by topics.
+type grouped struct {
+	n    int
+	key  func(i int) *partKey
+	each func(b []byte, i int) []byte
+}
+
+// grouped writes a list; neighbours of one topic go under one.
+func (q *request) grouped(b []byte, g grouped) []byte {
 	topics := 0
-	for i, p := range q.parts {
-		if i == 0 || !q.parts[i-1].key.sameTopic(&p.key) {
+	for i := range g.n {
+		if i == 0 || !g.key(i-1).sameTopic(g.key(i)) {
 			topics++
 		}
 	}
 	b = binary.AppendUvarint(b, uint64(topics)+1)
-	for i := 0; i < len(q.parts); {
+	for i := 0; i < g.n; {
 		end := i + 1
-		for end < len(q.parts) && q.parts[i].key.sameTopic(&q.parts[end].key) {
+		for end < g.n && g.key(i).sameTopic(g.key(end)) {
 			end++
 		}
-		b = q.appendTopic(b, &q.parts[i].key)
+		b = q.appendTopic(b, g.key(i))
 		b = binary.AppendUvarint(b, uint64(end-i)+1)
-		for _, p := range q.parts[i:end] {
-			b = binary.BigEndian.AppendUint32(b, uint32(p.key.index))
-			b = binary.BigEndian.AppendUint32(b, uint32(p.leaderEpoch))
-			b = binary.BigEndian.AppendUint64(b, uint64(p.told.offset))
-			b = binary.BigEndian.AppendUint32(b, uint32(p.told.epoch))
-			b = binary.BigEndian.AppendUint64(b, uint64(p.told.start))
-			b = binary.BigEndian.AppendUint32(b, uint32(q.partBytes))
-			b = append(b, 0)
+		for ; i < end; i++ {
+			b = g.each(b, i)
 		}
-		b = append(b, 0)
-		i = end
-	}
-	return b
-}
-
-func (q *request) appendForgotten(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(q.forgotten))+1)
-	for i := range q.forgotten {
-		k := &q.forgotten[i]
-		b = q.appendTopic(b, k)
-		b = append(b, 2)
-		b = binary.BigEndian.AppendUint32(b, uint32(k.index))
 		b = append(b, 0)
 	}
 	return b

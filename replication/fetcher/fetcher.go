@@ -55,6 +55,8 @@ type Replica interface {
 // Options are what a Fetcher works with.
 type Options struct {
 	BrokerID int32
+	// BrokerEpoch is the epoch of this broker's registration; nil: -1, unknown.
+	BrokerEpoch func() int64
 	// Pool makes the connections.
 	Pool *wire.Pool
 	// Broker says where a broker is reached; false: nobody knows at present.
@@ -109,6 +111,9 @@ type Fetcher struct {
 func New(o Options) *Fetcher {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.BrokerEpoch == nil {
+		o.BrokerEpoch = func() int64 { return -1 }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

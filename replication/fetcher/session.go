@@ -51,7 +51,7 @@ func (l *loop) compose(wait time.Duration) {
 	}
 	q := &l.req
 	q.version = version
-	q.replica = l.f.o.BrokerID
+	q.replica, q.broker = l.f.o.BrokerID, l.f.o.BrokerEpoch()
 	q.maxWaitMs = int32((max(wait, 0) + time.Millisecond - 1) / time.Millisecond)
 	q.minBytes, q.maxBytes, q.partBytes = l.settings.MinBytes, l.settings.MaxBytes, l.settings.PartitionBytes
 	q.session, q.epoch = l.session.id, l.session.epoch

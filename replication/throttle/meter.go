@@ -4,8 +4,8 @@ import "time"
 
 // Meter measures a rate over the last few windows of time.
 //
-//	     ├ window ┼ window ┼ window ┼ now
-//	 sum │   b    │   b    │   b    │ b
+//	    ├ window ┼ window ┼ window ┼ now
+//	sum │   b    │   b    │   b    │ b
 //
 // The rate is what the windows hold, divided by the time since the first of
 // them began, or by one window if that is longer. Windows that are too old are
