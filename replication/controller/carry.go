@@ -63,7 +63,7 @@ func split(all []plan.Order, broker int32) orders {
 	for _, o := range all {
 		ref := plan.Ref{Topic: o.Topic, Partition: o.Partition}
 		switch {
-		case o.Broker != broker:
+		case o.Broker != broker, o.Kind == plan.Stop, o.Kind == plan.Assign && o.State.Leader == image.NoBroker:
 		case o.Kind == plan.Delete:
 			out.remove = append(out.remove, o)
 		case o.Kind == plan.Configure:

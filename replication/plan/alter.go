@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/leatmq/leat/replication/image"
+import (
+	"slices"
+
+	"github.com/leatmq/leat/replication/image"
+)
 
 // AlterPartition decides about in-sync sets that the leader on a broker asks
 // for. Each alteration gets a result; a reassignment that the new set completes
@@ -28,4 +32,58 @@ func AlterPartition(im *image.Image, broker int32, epoch int64, as []Alteration,
 		}
 	}
 	return Join(altered, CompleteReassignments(im.With(altered.Changes), refs, s)), results, nil
+}
+
+// alter judges one alteration, and makes it.
+func (d *draft) alter(broker int32, a *Alteration) AlterResult {
+	out := AlterResult{Ref: a.Ref, TopicID: a.TopicID}
+	t := d.topic(a.Topic)
+	if !a.TopicID.IsZero() {
+		if t = d.im.TopicByID(a.TopicID); t == nil {
+			out.Err = refuse(ErrUnknownTopicID, "This server does not host this topic ID.")
+			return out
+		}
+		t = d.topic(t.Name)
+	}
+	if t == nil || a.Partition < 0 || int(a.Partition) >= len(t.Partitions) {
+		out.Err = refuse(ErrUnknownTopic, "This server does not host this topic-partition.")
+		return out
+	}
+	out.Topic, out.TopicID = t.Name, t.ID
+	p := &t.Partitions[a.Partition]
+	unchanged, err := d.judge(p, broker, a)
+	if err == nil && !unchanged {
+		t = d.edit(t.Name)
+		p = &t.Partitions[a.Partition]
+		p.ISR, p.Recovering = slices.Clone(a.ISR), a.Recovering
+		d.setState(t, a.Partition)
+	}
+	if out.Err = err; err == nil {
+		out.State = *p
+	}
+	return out
+}
+
+// judge says whether an alteration is one, and whether it may be.
+func (d *draft) judge(p *image.Partition, broker int32, a *Alteration) (unchanged bool, err error) {
+	switch {
+	case a.PartitionEpoch > p.PartitionEpoch || a.LeaderEpoch > p.LeaderEpoch:
+		return false, refuse(ErrNotController, "The leader has heard of a later state than this controller.")
+	case a.LeaderEpoch < p.LeaderEpoch:
+		return false, refuse(ErrFencedLeaderEpoch, "The partition has had another leader since.")
+	case slices.Equal(a.ISR, p.ISR) && a.Recovering == p.Recovering:
+		return true, nil
+	case a.PartitionEpoch < p.PartitionEpoch:
+		return false, refuse(ErrInvalidUpdateVersion, "The partition has had another state since.")
+	case a.Recovering && (len(a.ISR) > 1 || !p.Recovering):
+		return false, refuse(ErrInvalidRequest, "A recovering leader is alone in sync, and one that has recovered stays so.")
+	case broker != p.Leader || !slices.Contains(a.ISR, broker) || duplicates(a.ISR) || !subset(a.ISR, p.Replicas):
+		return false, refuse(ErrInvalidRequest, "The in-sync set must be the leader's and of replicas, with the leader among them.")
+	}
+	for _, id := range a.ISR {
+		if id != broker && !d.live(p, id) {
+			return false, refuse(ErrIneligibleReplica, "The in-sync set has a replica that is not alive.")
+		}
+	}
+	return false, nil
 }

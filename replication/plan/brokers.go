@@ -47,28 +47,6 @@ func census(im *image.Image, live []image.Broker) Census {
 	return c
 }
 
-// ControlledShutdown relieves a broker that is about to stop: what it leads and
-// another in-sync replica can lead goes to that one, and it leaves the in-sync
-// sets of the others. It stays among the shutting down until its registration
-// is gone. remaining are the partitions with more than one replica that it
-// still leads. An epoch of -1 is not checked.
-//
-// Errors: ErrUnknownBroker, ErrStaleBrokerEpoch.
-func ControlledShutdown(im *image.Image, broker int32, epoch int64, s Settings) (step Step, remaining []Ref, err error) {
-	d := newDraft(im, s)
-	remaining, err = d.relieve(broker, epoch)
-	return d.finish(), remaining, err
-}
-
-// Rebalance gives partitions back to their preferred leaders, for each broker
-// that does not lead more than percentage of the partitions it is preferred
-// for. Partitions under reassignment are left alone.
-func Rebalance(im *image.Image, percentage int32, s Settings) Step {
-	d := newDraft(im, s)
-	d.rebalance(percentage)
-	return d.finish()
-}
-
 // UncleanEnabled elects leaders for partitions that have none, after
 // unclean.leader.election.enable has changed: for the topics named, or nil for
 // all.

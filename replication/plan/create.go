@@ -195,6 +195,9 @@ func (d *draft) first(t *image.Topic, number int32) {
 	if logged {
 		p.LeaderEpoch = latest + 1
 	}
+	d.look(t, number).bumped = true
 	d.setState(t, number)
-	d.lead(t, number, !logged)
+	for _, id := range isr {
+		d.tell(t, number, id, !logged)
+	}
 }

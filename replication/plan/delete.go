@@ -57,18 +57,78 @@ func (d *draft) mark(t *image.Topic) {
 }
 
 // remove takes a marked topic out of the picture and orders its replicas to go.
+// If one is out of reach the topic's nodes stay until it comes back; they then
+// say that nobody leads.
 func (d *draft) remove(t *image.Topic) {
+	del := &image.Deletion{Topic: t, Left: make([][]int32, len(t.Partitions))}
+	reachable := true
+	for number := range t.Partitions {
+		del.Left[number] = t.Partitions[number].Replicas
+		for _, id := range t.Partitions[number].Replicas {
+			reachable = reachable && d.registered(id)
+		}
+	}
+	if !reachable {
+		del.Topic = d.unlead(t)
+	}
 	d.topics[t.Name] = nil
 	if d.step.Changes.Deleting == nil {
 		d.step.Changes.Deleting = map[string]bool{}
+		d.step.Changes.Deletions = map[string]*image.Deletion{}
 	}
 	d.step.Changes.Deleting[t.Name] = true
+	d.step.Changes.Deletions[t.Name] = del
 	for number := range t.Partitions {
 		for _, id := range t.Partitions[number].Replicas {
-			if _, live := d.im.Broker(id); live {
-				d.order(Order{Kind: Delete, Broker: id, Topic: t.Name, Partition: int32(number), TopicID: t.ID})
+			d.deleteOrder(t, int32(number), id)
+		}
+	}
+}
+
+// unlead takes the leaders from a topic's partitions.
+func (d *draft) unlead(t *image.Topic) *image.Topic {
+	t = d.edit(t.Name)
+	for number := range t.Partitions {
+		if t.Partitions[number].Leader != image.NoBroker {
+			d.setLeader(t, int32(number), image.NoBroker)
+		}
+	}
+	return t
+}
+
+func (d *draft) deleteOrder(t *image.Topic, number, broker int32) {
+	if d.registered(broker) {
+		d.order(Order{Kind: Delete, Broker: broker, Topic: t.Name, Partition: number, TopicID: t.ID})
+	}
+}
+
+// deleteOn orders brokers that have come to delete what they have of deleted
+// topics.
+func (d *draft) deleteOn(brokers []int32) {
+	for _, name := range d.im.DeletingTopics() {
+		del := d.im.Deletion(name)
+		if del == nil {
+			continue
+		}
+		for number, left := range del.Left {
+			for _, id := range left {
+				if slices.Contains(brokers, id) {
+					d.deleteOrder(del.Topic, int32(number), id)
+				}
 			}
 		}
+	}
+}
+
+// foundMark obeys one mark.
+func (d *draft) foundMark(name string) {
+	t := d.topic(name)
+	switch {
+	case d.im.Deleting(name):
+	case t == nil || !d.s.DeleteTopics:
+		d.write(tree.Delete(znode.DeleteTopicPath(name), tree.AnyVersion))
+	default:
+		d.remove(t)
 	}
 }
 

@@ -18,6 +18,21 @@ func ReplicasFailed(im *image.Image, broker int32, refs []Ref, s Settings) Step 
 	return d.finish()
 }
 
+func (d *draft) fail(broker int32, ref Ref) {
+	p := d.partition(ref)
+	if p == nil || slices.Contains(p.Offline, broker) || !slices.Contains(p.Replicas, broker) {
+		return
+	}
+	t := d.edit(ref.Topic)
+	p = &t.Partitions[ref.Partition]
+	p.Offline = append(slices.Clone(p.Offline), broker)
+	if p.PartitionEpoch < 0 {
+		return
+	}
+	d.lose(t, ref.Partition, []int32{broker})
+	d.stop(Stop, t, ref.Partition, broker)
+}
+
 // ReplicasBack decides about replicas of one broker that its disk has again.
 func ReplicasBack(im *image.Image, broker int32, refs []Ref, s Settings) Step {
 	d := newDraft(im, s)
@@ -27,44 +42,28 @@ func ReplicasBack(im *image.Image, broker int32, refs []Ref, s Settings) Step {
 	return d.finish()
 }
 
+func (d *draft) restore(broker int32, ref Ref) {
+	p := d.partition(ref)
+	if p == nil || !slices.Contains(p.Offline, broker) {
+		return
+	}
+	t := d.edit(ref.Topic)
+	p = &t.Partitions[ref.Partition]
+	p.Offline = without(p.Offline, []int32{broker})
+	d.welcome(t, ref.Partition, []int32{broker})
+}
+
 // Probe assigns all replicas of a broker again: from its answer follows which
 // of them its disks still have. It is how a log directory's failure, of which
 // the broker only says that it happened, is found out.
 func Probe(im *image.Image, broker int32, s Settings) Step {
 	d := newDraft(im, s)
-	d.probe(broker)
+	for _, t := range im.Topics() {
+		for p := range t.Partitions {
+			if slices.Contains(t.Partitions[p].Replicas, broker) && d.registered(broker) {
+				d.tell(t, int32(p), broker, false)
+			}
+		}
+	}
 	return d.finish()
 }
-
-func (d *draft) fail(broker int32, ref Ref) {
-	t := d.edit(ref.Topic)
-	if t == nil || int(ref.Partition) >= len(t.Partitions) {
-		return
-	}
-	p := &t.Partitions[ref.Partition]
-	if !slices.Contains(p.Offline, broker) {
-		p.Offline = append(slices.Clone(p.Offline), broker)
-	}
-	if p.PartitionEpoch < 0 || p.Leader != broker || d.electOffline(t, ref.Partition, d.uncleanAllowed(t)) {
-		return
-	}
-	d.setLeader(t, ref.Partition, image.NoBroker)
-}
-func (d *draft) restore(broker int32, ref Ref) {}
-func (d *draft) probe(broker int32)            {}
-
-func (d *draft) alter(broker int32, a *Alteration) AlterResult { return AlterResult{} }
-func (d *draft) completeAll(refs []Ref)                        {}
-func (d *draft) foundMark(name string)                         {}
-func (d *draft) found(f FoundTopic)                            {}
-func (d *draft) grown(f FoundTopic)                            {}
-func (d *draft) seen(f FoundPartition)                         {}
-
-func (d *draft) setBrokers(live []image.Broker, c Census)         {}
-func (d *draft) relieve(broker int32, epoch int64) ([]Ref, error) { return nil, nil }
-func (d *draft) rebalance(percentage int32)                       {}
-func (d *draft) electLeaderless(topics []string)                  {}
-
-type announcer struct{ before, after *image.Image }
-
-func (a *announcer) announce() []Announcement { return nil }

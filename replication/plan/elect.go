@@ -63,7 +63,7 @@ func (d *draft) elect(how Election, ref Ref) error {
 		return refuse(ErrUnknownTopic, "The partition does not exist.")
 	}
 	p := &t.Partitions[ref.Partition]
-	led := p.Leader != image.NoBroker && d.live(p, p.Leader)
+	led := p.Leader != image.NoBroker && d.registered(p.Leader) && !slices.Contains(p.Offline, p.Leader)
 	first := len(p.Replicas) > 0 && p.Leader == p.Replicas[0]
 	if how == Preferred && first || how == Unclean && led {
 		return refuse(ErrElectionNotNeeded, "Leader election not needed for topic partition.")
@@ -82,15 +82,6 @@ func (d *draft) elect(how Election, ref Ref) error {
 			"Failed to elect leader for partition %s-%d under strategy OfflinePartitionLeaderElectionStrategy", ref.Topic, ref.Partition))
 	}
 	return nil
-}
-
-// setLeader gives the partition to a replica at the next epoch.
-func (d *draft) setLeader(t *image.Topic, number, leader int32) {
-	p := &t.Partitions[number]
-	p.Leader = leader
-	p.LeaderEpoch++
-	d.setState(t, number)
-	d.lead(t, number, false)
 }
 
 // electOffline finds a leader for a partition that has none: the first live
@@ -115,12 +106,48 @@ func (d *draft) electOffline(t *image.Topic, number int32, unclean bool) bool {
 	}
 	for _, id := range p.Replicas {
 		if d.live(p, id) {
-			p.ISR = []int32{id}
+			p.ISR, p.Recovering = []int32{id}, true
 			d.setLeader(t, number, id)
 			return true
 		}
 	}
 	return false
+}
+
+// lose takes brokers that are gone, or whose disk failed, out of a partition's
+// in-sync set; what one of them led gets another leader or none. The last in
+// sync stay in the set: they have the records.
+func (d *draft) lose(t *image.Topic, number int32, gone []int32) {
+	p := &t.Partitions[number]
+	isr := without(p.ISR, gone)
+	switch {
+	case slices.Contains(gone, p.Leader):
+		if d.electOffline(t, number, d.uncleanAllowed(t)) {
+			return
+		}
+		if len(isr) > 0 {
+			p.ISR = isr
+		}
+		d.setLeader(t, number, image.NoBroker)
+	case len(isr) > 0 && len(isr) < len(p.ISR):
+		p.ISR = isr
+		d.setLeader(t, number, p.Leader)
+	}
+}
+
+// electLeaderless elects leaders for the partitions that have none.
+func (d *draft) electLeaderless(topics []string) {
+	for _, t := range d.im.Topics() {
+		if topics != nil && !slices.Contains(topics, t.Name) {
+			continue
+		}
+		for p := range t.Partitions {
+			if t.Partitions[p].Leader == image.NoBroker {
+				t = d.edit(t.Name)
+				d.electOffline(t, int32(p), d.uncleanAllowed(t))
+			}
+		}
+	}
 }
 
 // uncleanAllowed says whether a topic prefers a leader to its records.

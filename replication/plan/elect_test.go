@@ -32,7 +32,7 @@ func TestElectLeaders(t *testing.T) {
 		{"preferred's disk failed", image.Partition{Replicas: []int32{0, 1}, ISR: []int32{0, 1}, Leader: 1, Offline: []int32{0}}, plan.Preferred, plan.ErrPreferredUnavailable, ""},
 		{"there is a leader", image.Partition{Replicas: []int32{0, 1}, ISR: []int32{1}, Leader: 1}, plan.Unclean, plan.ErrElectionNotNeeded, ""},
 		{"none in sync lives", image.Partition{Replicas: []int32{8, 1}, ISR: []int32{8}, Leader: -1, LeaderEpoch: 2}, plan.Unclean, nil,
-			`= /brokers/topics/t/partitions/0/state v0 {"controller_epoch":7,"leader":1,"version":1,"leader_epoch":3,"isr":[1]}` + "\n"},
+			`= /brokers/topics/t/partitions/0/state v0 {"controller_epoch":7,"leader":1,"version":1,"leader_epoch":3,"isr":[1],"leader_recovery_state":1}` + "\n"},
 		{"one in sync lives", image.Partition{Replicas: []int32{2, 1}, ISR: []int32{8, 1}, Leader: 8, LeaderEpoch: 2}, plan.Unclean, nil,
 			`= /brokers/topics/t/partitions/0/state v0 {"controller_epoch":7,"leader":1,"version":1,"leader_epoch":3,"isr":[1]}` + "\n"},
 		{"none lives", image.Partition{Replicas: []int32{8, 9}, ISR: []int32{8}, Leader: -1}, plan.Unclean, plan.ErrNoEligibleLeader, ""},
@@ -67,7 +67,7 @@ func TestReplicasFailed(t *testing.T) {
 	require.Equal(t, image.NoBroker, p.Leader)
 	require.Equal(t, []int32{0}, p.ISR)
 	require.EqualValues(t, 4, p.LeaderEpoch)
-	require.Empty(t, step.Orders)
+	require.Equal(t, "broker 0: stop t-0\n", ordered(step))
 	require.Empty(t, im.Partition("t", 0).Offline, "the old picture is as it was")
 }
 
@@ -88,7 +88,7 @@ func TestReassign(t *testing.T) {
 		{name: "fewer", p: p, to: []int32{1},
 			after: image.Partition{Replicas: []int32{1}, ISR: []int32{1}, Leader: 1, LeaderEpoch: 1, PartitionEpoch: 1, ControllerEpoch: 7}},
 		{name: "a new one", p: p, to: []int32{2, 1},
-			after: image.Partition{Replicas: []int32{2, 1, 0}, Adding: []int32{2}, Removing: []int32{0}, ISR: []int32{0, 1}, LeaderEpoch: 1, PartitionEpoch: 1, ControllerEpoch: 7}},
+			after: image.Partition{Replicas: []int32{2, 1, 0}, Adding: []int32{2}, Removing: []int32{0}, ISR: []int32{0, 1}, LeaderEpoch: 1, PartitionEpoch: 1, ControllerEpoch: 7, Origin: []int32{0, 1}}},
 		{name: "cancel", p: moving, to: nil,
 			after: image.Partition{Replicas: []int32{1, 0}, ISR: []int32{0, 1}, LeaderEpoch: 1, PartitionEpoch: 1, ControllerEpoch: 7}},
 		{name: "cancel nothing", p: p, to: nil, err: plan.ErrNoReassignment, message: "No partition reassignment is in progress."},
@@ -135,7 +135,7 @@ func TestRecover(t *testing.T) {
 		{name: "leader is away", p: image.Partition{Replicas: []int32{8, 1}, ISR: []int32{8, 1}, Leader: 8, LeaderEpoch: 5},
 			orders: "broker 1: lead t-0 epoch 6 isr [1] new false\n", leader: 1, epoch: 6, writes: true},
 		{name: "leader is away and nobody in sync", p: image.Partition{Replicas: []int32{8, 1}, ISR: []int32{8}, Leader: 8, LeaderEpoch: 5},
-			leader: -1, epoch: 6, writes: true},
+			orders: "broker 1: follow -1 in t-0 epoch 6 isr [8] new false\n", leader: -1, epoch: 6, writes: true},
 		{name: "had none and gets none", p: image.Partition{Replicas: []int32{8}, ISR: []int32{8}, Leader: -1, LeaderEpoch: 5}, leader: -1, epoch: 5},
 		{name: "had none and gets one", p: image.Partition{Replicas: []int32{0}, ISR: []int32{0}, Leader: -1, LeaderEpoch: 5},
 			orders: "broker 0: lead t-0 epoch 6 isr [0] new false\n", leader: 0, epoch: 6, writes: true},
@@ -160,7 +160,7 @@ func TestRecoverUncleanWhereAllowed(t *testing.T) {
 	require.Equal(t, "broker 1: lead t-0 epoch 6 isr [1] new false\n", ordered(step))
 	im := partitionOf(p)
 	im.Topic("t").Config["unclean.leader.election.enable"] = "false"
-	require.Empty(t, plan.Recover(im, nil, s).Orders, "the topic's word counts")
+	require.Equal(t, "broker 1: follow -1 in t-0 epoch 6 isr [8] new false\n", ordered(plan.Recover(im, nil, s)), "the topic's word counts")
 }
 
 func TestRecoverOldAndMarkedTopics(t *testing.T) {
@@ -172,7 +172,7 @@ func TestRecoverOldAndMarkedTopics(t *testing.T) {
 		Deleting: map[string]bool{"going": true},
 	})
 	step := plan.Recover(im, nil, settings())
-	require.Equal(t, "broker 0: delete going-0\nbroker 0: lead old-0 epoch 0 isr [0] new false\n", ordered(step))
+	require.Equal(t, "broker 0: lead old-0 epoch 0 isr [0] new false\nbroker 0: delete going-0\n", ordered(step))
 	next := im.With(step.Changes)
 	require.False(t, next.Topic("old").ID.IsZero(), "topics from before ids get one")
 	require.Nil(t, next.Topic("going"))

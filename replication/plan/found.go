@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/tree"
 	"github.com/leatmq/leat/replication/znode"
 )
 
@@ -70,4 +72,82 @@ func ConfigFound(im *image.Image, e image.Entity, config map[string]string) Step
 		step.Changes.Topics = map[string]*image.Topic{t.Name: &t}
 	}
 	return step
+}
+
+// Topic is a topic as the picture has it, made of what the tree has.
+func Topic(f FoundTopic) *image.Topic {
+	t := &image.Topic{
+		Name: f.Name, ID: f.Node.ID, Internal: topic.Internal(f.Name), Version: f.Version,
+		Partitions: make([]image.Partition, len(f.Node.Partitions)), Config: f.Config,
+	}
+	if t.Config == nil {
+		t.Config = map[string]string{}
+	}
+	for i := range t.Partitions {
+		t.Partitions[i] = partitionFound(f, int32(i))
+	}
+	return t
+}
+
+func partitionFound(f FoundTopic, number int32) image.Partition {
+	p := newPartition(f.Node.Partitions[number])
+	p.Adding, p.Removing, p.Origin = f.Node.Adding[number], f.Node.Removing[number], f.Node.Origin[number]
+	if state, ok := f.States[number]; ok {
+		show(&p, state)
+	}
+	return p
+}
+
+// show puts a state that was read into a partition.
+func show(p *image.Partition, f FoundState) {
+	p.Leader, p.LeaderEpoch, p.ISR, p.Recovering = f.Leader, f.LeaderEpoch, f.ISR, f.Recovering
+	p.ControllerEpoch, p.PartitionEpoch = f.ControllerEpoch, f.Version
+}
+
+func (d *draft) found(f FoundTopic) {
+	if d.topic(f.Name) != nil || d.im.Deleting(f.Name) {
+		return
+	}
+	t := Topic(f)
+	d.topics[t.Name] = t
+	if t.ID.IsZero() {
+		t.ID = d.newID()
+		d.setAssignment(t)
+	}
+	for p := range t.Partitions {
+		d.recover(t.Name, int32(p))
+	}
+}
+
+func (d *draft) grown(f FoundTopic) {
+	if del := d.im.Deletion(f.Name); del != nil {
+		if f.Version != del.Topic.Version {
+			d.write(tree.Set(znode.TopicPath(f.Name), znode.EncodeTopic(znode.TopicOf(del.Topic)), tree.AnyVersion))
+		}
+		return
+	}
+	was := d.topic(f.Name)
+	if was == nil || f.Version <= was.Version {
+		return
+	}
+	old := len(was.Partitions)
+	t := d.edit(f.Name)
+	t.Version = f.Version
+	for p := old; p < len(f.Node.Partitions); p++ {
+		t.Partitions = append(t.Partitions, partitionFound(f, int32(p)))
+	}
+	if f.Node.ID != t.ID {
+		d.setAssignment(t)
+	}
+	for p := old; p < len(t.Partitions); p++ {
+		d.recover(t.Name, int32(p))
+	}
+}
+
+func (d *draft) seen(f FoundPartition) {
+	p := d.partition(f.Ref)
+	if p == nil || p.PartitionEpoch == f.Version {
+		return
+	}
+	show(&d.edit(f.Topic).Partitions[f.Partition], f.FoundState)
 }

@@ -94,7 +94,13 @@ func ordered(step plan.Step) string {
 	for _, o := range step.Orders {
 		switch o.Kind {
 		case plan.Assign:
-			fmt.Fprintf(&b, "broker %d: lead %s-%d epoch %d isr %v new %t\n", o.Broker, o.Topic, o.Partition, o.State.LeaderEpoch, o.State.ISR, o.New)
+			role := fmt.Sprintf("follow %d in", o.State.Leader)
+			if o.State.Leader == o.Broker {
+				role = "lead"
+			}
+			fmt.Fprintf(&b, "broker %d: %s %s-%d epoch %d isr %v new %t\n", o.Broker, role, o.Topic, o.Partition, o.State.LeaderEpoch, o.State.ISR, o.New)
+		case plan.Stop:
+			fmt.Fprintf(&b, "broker %d: stop %s-%d\n", o.Broker, o.Topic, o.Partition)
 		case plan.Delete:
 			fmt.Fprintf(&b, "broker %d: delete %s-%d\n", o.Broker, o.Topic, o.Partition)
 		case plan.Configure:
@@ -256,7 +262,9 @@ func TestDeletion(t *testing.T) {
 	require.Equal(t, "t", results[1].Name)
 	require.ErrorIs(t, results[2].Err, plan.ErrUnknownTopic)
 	require.ErrorIs(t, results[3].Err, plan.ErrUnknownTopicID)
-	require.Equal(t, "+ /admin/delete_topics/t\n", written(step))
+	require.Equal(t, "+ /admin/delete_topics/t\n"+
+		`= /brokers/topics/t/partitions/0/state v0 {"controller_epoch":7,"leader":-1,"version":1,"leader_epoch":1,"isr":[0,1]}`+"\n",
+		written(step), "brokers 9 and 8 are away: the nodes stay for as long")
 	require.Equal(t, "broker 0: delete t-0\nbroker 1: delete t-0\n", ordered(step))
 	im = im.With(step.Changes)
 	require.Nil(t, im.Topic("t"))

@@ -31,27 +31,80 @@ func (d *draft) reassign(r Reassignment) error {
 		return refuse(ErrUnknownTopic, "The partition does not exist.")
 	}
 	p := &t.Partitions[r.Partition]
-	origin := without(p.Replicas, p.Adding)
+	origin := originOf(p)
 	target := r.Replicas
 	if target == nil {
 		target = origin
 	} else if err := d.checkTarget(p, target); err != nil {
 		return err
 	}
-	if !p.Reassigning() && slices.Equal(target, p.Replicas) {
+	all := slices.Concat(target, without(origin, target))
+	switch {
+	case p.PartitionEpoch >= 0 && !intersects(p.ISR, all):
+		return refuse(ErrInvalidAssignment, "None of the replicas in sync would be left.")
+	case !p.Reassigning() && slices.Equal(target, p.Replicas):
 		return nil
 	}
-	t = d.edit(r.Topic)
-	p = &t.Partitions[r.Partition]
-	if !subset(target, p.ISR) {
-		p.Replicas = append(slices.Clone(target), without(origin, target)...)
-		p.Adding, p.Removing = without(target, origin), without(origin, target)
-		d.setAssignment(t)
-		d.setLeader(t, r.Partition, p.Leader)
-		return nil
-	}
-	d.complete(t, r.Partition, target)
+	d.move(d.edit(r.Topic), r.Partition, target)
 	return nil
+}
+
+// move sets a partition, with a target that is not what it has, on its way.
+// Replicas of an earlier target that is no longer wanted go at once.
+func (d *draft) move(t *image.Topic, number int32, target []int32) {
+	p := &t.Partitions[number]
+	origin := originOf(p)
+	was := p.Replicas
+	p.Replicas = slices.Concat(target, without(origin, target))
+	p.Adding, p.Removing = without(target, origin), without(origin, target)
+	if p.Origin = nil; p.Reassigning() {
+		p.Origin = origin
+	}
+	d.setAssignment(t)
+	if p.PartitionEpoch < 0 {
+		p.Replicas, p.Adding, p.Removing, p.Origin = target, nil, nil, nil
+		d.first(t, number)
+		return
+	}
+	d.drop(t, number, without(was, p.Replicas))
+	for _, id := range p.Adding {
+		if !slices.Contains(was, id) && d.registered(id) {
+			d.tell(t, number, id, true)
+		}
+	}
+	d.resume(t, number)
+}
+
+// originOf is what a partition's replicas were before the reassignment under
+// way.
+func originOf(p *image.Partition) []int32 {
+	if p.Origin != nil {
+		return p.Origin
+	}
+	return without(p.Replicas, p.Adding)
+}
+
+// resume completes a partition's reassignment, if it can be; if not, all who
+// have a part in it are told of it, at a new epoch, so that they listen.
+func (d *draft) resume(t *image.Topic, number int32) {
+	p := &t.Partitions[number]
+	if d.arrived(p) {
+		d.complete(t, number)
+		return
+	}
+	d.setLeader(t, number, p.Leader)
+}
+
+// completeAll completes the reassignments whose target is in sync.
+func (d *draft) completeAll(refs []Ref) {
+	if refs == nil {
+		refs = everyPartition(d.im)
+	}
+	for _, ref := range refs {
+		if p := d.partition(ref); p != nil && d.arrived(p) {
+			d.complete(d.edit(ref.Topic), ref.Partition)
+		}
+	}
 }
 
 func (d *draft) checkTarget(p *image.Partition, target []int32) error {
@@ -66,36 +119,49 @@ func (d *draft) checkTarget(p *image.Partition, target []int32) error {
 		return refuse(ErrInvalidAssignment, fmt.Sprintf("Duplicate replica ids in partition reassignment replica list: %s", joinIDs(target)))
 	case slices.Min(target) < 0:
 		return refuse(ErrInvalidAssignment, fmt.Sprintf("Invalid broker id in replica list: %s", joinIDs(target)))
-	case !subset(without(target, without(p.Replicas, p.Adding)), live):
+	case !d.anyTarget && !subset(without(target, without(p.Replicas, p.Adding)), live):
 		return refuse(ErrInvalidAssignment, fmt.Sprintf(
 			"Replica assignment has brokers that are not alive. Replica list: %s, live broker list: %s", joinIDs(target), joinIDs(live)))
 	}
 	return nil
 }
 
+// arrived says whether a reassignment can be completed: the target is in sync,
+// and one of it can lead.
+func (d *draft) arrived(p *image.Partition) bool {
+	target := without(p.Replicas, p.Removing)
+	return p.Reassigning() && subset(target, p.ISR) &&
+		slices.ContainsFunc(target, func(id int32) bool { return d.live(p, id) })
+}
+
 // complete gives the partition the target's replicas, which are all in sync,
 // and orders those that have to go to go.
-func (d *draft) complete(t *image.Topic, number int32, target []int32) {
+func (d *draft) complete(t *image.Topic, number int32) {
 	p := &t.Partitions[number]
-	gone := without(p.Replicas, target)
-	p.Replicas, p.Adding, p.Removing = slices.Clone(target), nil, nil
-	p.ISR = slices.DeleteFunc(slices.Clone(p.ISR), func(id int32) bool { return !slices.Contains(target, id) })
+	gone := p.Removing
+	p.Replicas, p.Adding, p.Removing, p.Origin = without(p.Replicas, gone), nil, nil, nil
 	d.setAssignment(t)
-	leader := p.Leader
-	if !slices.Contains(target, leader) || !d.live(p, leader) {
-		leader = image.NoBroker
-		for _, id := range target {
-			if d.live(p, id) {
-				leader = id
-				break
-			}
+	d.drop(t, number, gone)
+	d.setLeader(t, number, p.Leader)
+}
+
+// drop takes replicas from a partition that are no longer among its replicas.
+// If one of them led, or the leader is about to stop, the first of the others
+// that is alive and in sync leads.
+func (d *draft) drop(t *image.Topic, number int32, gone []int32) {
+	p := &t.Partitions[number]
+	p.ISR = without(p.ISR, gone)
+	p.Offline = without(p.Offline, gone)
+	if leads := slices.Contains(p.Replicas, p.Leader); !leads || !d.live(p, p.Leader) {
+		i := slices.IndexFunc(p.Replicas, func(id int32) bool { return d.live(p, id) && slices.Contains(p.ISR, id) })
+		if i >= 0 {
+			d.setLeader(t, number, p.Replicas[i])
+		} else if !leads && p.Leader != image.NoBroker {
+			d.setLeader(t, number, image.NoBroker)
 		}
 	}
-	d.setLeader(t, number, leader)
 	for _, id := range gone {
-		if _, live := d.im.Broker(id); live {
-			d.order(Order{Kind: Delete, Broker: id, Topic: t.Name, Partition: number, TopicID: t.ID})
-		}
+		d.stop(Delete, t, number, id)
 	}
 }
 

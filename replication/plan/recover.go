@@ -1,12 +1,17 @@
 package plan
 
-import "github.com/leatmq/leat/replication/image"
+import (
+	"slices"
+
+	"github.com/leatmq/leat/replication/image"
+)
 
 // Recover is what a controller does first in office: topics without an id get
-// one, partitions without a leader get one where that is possible, partitions
-// led by a broker that has gone get another, and every live leader is ordered
-// to lead. A partition whose leader lives keeps its epoch, as in Kafka. Marked
-// topics are taken out of the picture and ordered to go.
+// one, brokers that are gone leave the in-sync sets, partitions without a leader
+// get one where that is possible, and every replica that can be reached is
+// assigned. A partition whose leader and in-sync set are alive keeps its epoch,
+// as in Kafka. Reassignments go on or are completed. Marked topics are taken out
+// of the picture and ordered to go.
 //
 // ends are the latest epochs in the logs of this broker. A log that has seen a
 // later epoch than the tree (the tree is from a backup) gets the next one, for
@@ -16,6 +21,7 @@ import "github.com/leatmq/leat/replication/image"
 func Recover(im *image.Image, ends map[Ref]int32, s Settings) Step {
 	d := newDraft(im, s)
 	d.ends = ends
+	d.forgetShutdowns()
 	for _, t := range im.Topics() {
 		if im.Deleting(t.Name) {
 			d.remove(t)
@@ -36,20 +42,56 @@ func Recover(im *image.Image, ends map[Ref]int32, s Settings) Step {
 func (d *draft) recover(name string, number int32) {
 	t := d.topic(name)
 	p := &t.Partitions[number]
-	latest, logged := d.ends[Ref{Topic: name, Partition: number}]
-	switch {
-	case p.PartitionEpoch < 0:
+	if p.PartitionEpoch < 0 {
 		d.first(d.edit(name), number)
-	case p.Leader == image.NoBroker || !d.live(p, p.Leader):
-		t = d.edit(name)
-		if !d.electOffline(t, number, d.uncleanAllowed(t)) && p.Leader != image.NoBroker {
-			d.setLeader(t, number, image.NoBroker)
-		}
-	case logged && latest > p.LeaderEpoch:
-		t = d.edit(name)
-		t.Partitions[number].LeaderEpoch = latest
-		d.setLeader(t, number, p.Leader)
-	default:
-		d.lead(t, number, false)
+		return
 	}
+	gone := d.missing(p)
+	if len(gone) > 0 {
+		t = d.edit(name)
+		d.lose(t, number, gone)
+		p = &t.Partitions[number]
+	}
+	if p.Leader == image.NoBroker && len(gone) < len(p.Replicas) {
+		t = d.edit(name)
+		d.electOffline(t, number, d.uncleanAllowed(t))
+	}
+	latest, logged := d.ends[Ref{Topic: name, Partition: number}]
+	if logged && latest >= t.Partitions[number].LeaderEpoch && t.Partitions[number].Leader != image.NoBroker {
+		t = d.outrun(name, number, latest)
+	}
+	if t.Partitions[number].Reassigning() {
+		d.resume(d.edit(name), number)
+	}
+	d.tellAll(d.topic(name), number)
+}
+
+// outrun raises the leader epoch above one that a log has seen already, unless
+// the log has it from the leader that the tree knows.
+func (d *draft) outrun(name string, number, latest int32) *image.Topic {
+	t := d.topic(name)
+	changed := d.look(t, number).bumped
+	if latest == t.Partitions[number].LeaderEpoch && !changed {
+		return t
+	}
+	t = d.edit(name)
+	p := &t.Partitions[number]
+	p.LeaderEpoch = latest
+	d.look(t, number).bumped = false
+	d.setLeader(t, number, p.Leader)
+	return t
+}
+
+// missing lists the brokers that a partition counts on and that are not there.
+func (d *draft) missing(p *image.Partition) []int32 {
+	var gone []int32
+	if p.Leader != image.NoBroker && !d.registered(p.Leader) {
+		gone = append(gone, p.Leader)
+	}
+	for _, id := range p.ISR {
+		if !d.registered(id) && !slices.Contains(gone, id) {
+			gone = append(gone, id)
+		}
+	}
+	return gone
 }

@@ -17,6 +17,10 @@ type Topic struct {
 	Partitions [][]int32
 	Adding     map[int32][]int32
 	Removing   map[int32][]int32
+	// Origin is the order that the replicas of a partition had before its
+	// reassignment, where the lists above do not tell: they give the target's
+	// order. Kafka neither writes nor reads it.
+	Origin map[int32][]int32
 }
 
 // EncodeTopic writes version 3.
@@ -36,6 +40,9 @@ func EncodeTopic(n Topic) []byte {
 	}
 	b = appendReplicaMap(append(b, `,"adding_replicas":`...), n.Adding)
 	b = appendReplicaMap(append(b, `,"removing_replicas":`...), n.Removing)
+	if len(n.Origin) > 0 {
+		b = appendReplicaMap(append(b, `,"original_replicas":`...), n.Origin)
+	}
 	return append(b, `,"version":3}`...)
 }
 
@@ -60,11 +67,12 @@ func DecodeTopic(data []byte) (Topic, error) {
 		Partitions map[int32][]int32 `json:"partitions"`
 		Adding     map[int32][]int32 `json:"adding_replicas"`
 		Removing   map[int32][]int32 `json:"removing_replicas"`
+		Origin     map[int32][]int32 `json:"original_replicas"`
 	}
 	if err := decode("topic", data, &j); err != nil {
 		return Topic{}, err
 	}
-	n := Topic{Partitions: make([][]int32, len(j.Partitions)), Adding: j.Adding, Removing: j.Removing}
+	n := Topic{Partitions: make([][]int32, len(j.Partitions)), Adding: j.Adding, Removing: j.Removing, Origin: j.Origin}
 	for p, replicas := range j.Partitions {
 		if p < 0 || int(p) >= len(n.Partitions) {
 			return Topic{}, fmt.Errorf("topic: %w: partition %d of %d", ErrMalformed, p, len(n.Partitions))
@@ -94,8 +102,27 @@ func TopicOf(t *image.Topic) Topic {
 		if len(p.Removing) > 0 {
 			n.Removing = with(n.Removing, int32(i), p.Removing)
 		}
+		if p.Reassigning() && p.Origin != nil && !inOrder(p) {
+			n.Origin = with(n.Origin, int32(i), p.Origin)
+		}
 	}
 	return n
+}
+
+// inOrder says whether the replicas less the added ones stand in the order of
+// before the reassignment.
+func inOrder(p *image.Partition) bool {
+	i := 0
+	for _, id := range p.Replicas {
+		if slices.Contains(p.Adding, id) {
+			continue
+		}
+		if i == len(p.Origin) || p.Origin[i] != id {
+			return false
+		}
+		i++
+	}
+	return i == len(p.Origin)
 }
 
 func with(m map[int32][]int32, p int32, replicas []int32) map[int32][]int32 {
@@ -151,5 +178,5 @@ func DecodeState(data []byte) (State, error) {
 
 // StateOf is the node of a partition of the image.
 func StateOf(p *image.Partition) State {
-	return State{ControllerEpoch: p.ControllerEpoch, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: p.ISR}
+	return State{ControllerEpoch: p.ControllerEpoch, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: p.ISR, Recovering: p.Recovering}
 }
