@@ -22,6 +22,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -29,8 +30,13 @@ import (
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/replication/fetcher"
 	"github.com/leatmq/leat/replication/image"
 )
+
+// errNoFollowers is the outcome of an order that only a broker among others can
+// obey.
+var errNoFollowers = errors.New("this broker follows nobody")
 
 // Options are what orders are carried out on, and who is told.
 type Options struct {
@@ -50,11 +56,15 @@ type Options struct {
 	// complete. Nil: some.
 	Topics func() (int, error)
 
-	// Fetch begins to copy a partition from its leader, at the leader's epoch,
-	// or goes on with another leader. Unfetch ends it, before it returns. Nil:
+	// Follow and Stop make a replica a follower, and end its role.
+	Follow func(p checkpoint.Partition, st partition.State) error
+	Stop   func(p checkpoint.Partition) error
+
+	// Fetch has followers copy from their leader, each at the leader's epoch;
+	// Unfetch ends it. They are fetcher.Fetcher's Follow and Unfollow. Nil:
 	// nothing is copied.
-	Fetch   func(p checkpoint.Partition, leader, epoch int32)
-	Unfetch func(p checkpoint.Partition)
+	Fetch   func(list ...fetcher.Following)
+	Unfetch func(list ...checkpoint.Partition)
 
 	// Led is told, after the fact, that this broker leads a partition at an
 	// epoch; Resigned, that since an epoch it does not, though it may have the
@@ -77,9 +87,12 @@ type Options struct {
 type Control struct {
 	o Options
 
-	mu     sync.Mutex // one request at a time
-	hosted hosted     // what this broker was ordered to do with its replicas
-	epoch  int32      // latest controller epoch seen
+	mu     sync.Mutex                        // one request at a time
+	hosted map[checkpoint.Partition]*replica // what this broker was ordered to do with its replicas
+	idle   int                               // how many of them wait for their leader to come
+	epoch  int32                             // latest controller epoch seen
+	whole  [2]int64                          // controller and broker epoch of the last whole picture
+	gone   graves                            // ids of deleted topics
 
 	picture  atomic.Pointer[image.Image]
 	informed chan struct{} // closed when the picture is complete
@@ -87,7 +100,8 @@ type Control struct {
 	show struct {
 		sync.Mutex                    // held while the picture is replaced
 		changed    chan struct{}      // closed when the picture is replaced
-		topics     map[string]*tuning // overrides of the topics that this broker has seen
+		topics     map[string]*tuning // configurations of the topics that this broker has seen
+		tuned      int                // counts the changes of topics
 	}
 }
 
@@ -107,10 +121,16 @@ func New(o Options) *Control {
 		o.Gone = func([]string) {}
 	}
 	if o.Fetch == nil {
-		o.Fetch = func(checkpoint.Partition, int32, int32) {}
+		o.Fetch = func(...fetcher.Following) {}
 	}
 	if o.Unfetch == nil {
-		o.Unfetch = func(checkpoint.Partition) {}
+		o.Unfetch = func(...checkpoint.Partition) {}
+	}
+	if o.Follow == nil {
+		o.Follow = func(checkpoint.Partition, partition.State) error { return errNoFollowers }
+	}
+	if o.Stop == nil {
+		o.Stop = func(checkpoint.Partition) error { return errNoFollowers }
 	}
 	if o.BrokerEpoch == nil {
 		o.BrokerEpoch = func() int64 { return -1 }
@@ -127,10 +147,9 @@ func New(o Options) *Control {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	c := &Control{o: o, informed: make(chan struct{})}
+	c := &Control{o: o, informed: make(chan struct{}), hosted: map[checkpoint.Partition]*replica{}, whole: [2]int64{-1, -1}}
 	c.picture.Store(image.Empty())
 	c.show.changed = make(chan struct{})
 	c.show.topics = map[string]*tuning{}
-	c.hosted = newHosted()
 	return c
 }
