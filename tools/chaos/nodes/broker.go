@@ -1,0 +1,235 @@
+package nodes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Broker is one broker: a process, a node, a disk. Its methods may be called
+// concurrently.
+type Broker struct {
+	*Node
+	ID int
+
+	cluster *Cluster
+	disk    *disk
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	done   chan struct{} // closed when that process has ended
+	err    error         // how it ended; read after done
+	starts int
+}
+
+func (c *Cluster) addBroker(ctx context.Context, id int) (*Broker, error) {
+	name := fmt.Sprintf("b%d", id)
+	n, err := c.net.node(ctx, name, 10+id)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDisk(c.o.Dir, mountName(c.slot.number, name), c.o.DiskBytes)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{Node: n, ID: id, cluster: c, disk: d}
+	c.Brokers = append(c.Brokers, b)
+	return b, nil
+}
+
+// Addr is where clients connect.
+func (b *Broker) Addr() string { return net.JoinHostPort(b.addr, strconv.Itoa(Port)) }
+
+// Admin is where /readyz and /metrics are.
+func (b *Broker) Admin() string { return net.JoinHostPort(b.addr, strconv.Itoa(AdminPort)) }
+
+// DataDir is the data directory, on the broker's disk.
+func (b *Broker) DataDir() string { return b.disk.data() }
+
+// LogFile has what the broker's processes have said.
+func (b *Broker) LogFile() string { return filepath.Join(b.cluster.o.Dir, b.Name+".log") }
+
+// Start starts the process. It is no error that it lives already.
+func (b *Broker) Start() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cmd != nil {
+		select {
+		case <-b.done:
+		default:
+			return nil
+		}
+	}
+	line := append(b.enter(), b.cluster.o.Command...)
+	line = append(line, "--data-dir", b.disk.data(), "--listen", b.Addr(), "--admin-listen", b.Admin(), "--broker-id", strconv.Itoa(b.ID))
+	if z := b.cluster.Zookeepers; z != nil {
+		line = append(line, "--zookeeper", z.Connect())
+	}
+	for _, s := range b.cluster.o.Set {
+		line = append(line, "--set", s)
+	}
+	log, err := os.OpenFile(b.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("nodes: %w", err)
+	}
+	b.starts++
+	if _, err := fmt.Fprintf(log, "==== start %d at %s\n", b.starts, time.Now().Format(time.RFC3339Nano)); err != nil {
+		return errors.Join(err, log.Close())
+	}
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Env = append(os.Environ(), b.cluster.o.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(fmt.Errorf("nodes: %w", err), log.Close())
+	}
+	done := make(chan struct{})
+	b.cmd, b.done = cmd, done
+	b.serve(cmd, log, done)
+	return nil
+}
+
+// serve waits for the process in the background; Kill and Stop wait for that.
+func (b *Broker) serve(cmd *exec.Cmd, log *os.File, done chan struct{}) {
+	go func() {
+		err := errors.Join(cmd.Wait(), log.Close())
+		b.mu.Lock()
+		b.err = err
+		b.mu.Unlock()
+		close(done)
+	}()
+}
+
+func (b *Broker) process() (*os.Process, chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cmd == nil {
+		return nil, nil
+	}
+	return b.cmd.Process, b.done
+}
+
+// Alive tells whether the process lives.
+func (b *Broker) Alive() bool {
+	process, done := b.process()
+	if process == nil {
+		return false
+	}
+	select {
+	case <-done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Pid is the process id, 0 before the first start.
+func (b *Broker) Pid() int {
+	if process, _ := b.process(); process != nil {
+		return process.Pid
+	}
+	return 0
+}
+
+// Await returns when the broker takes connections.
+func (b *Broker) Await(ctx context.Context) error {
+	_, done := b.process()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	dial := net.Dialer{Timeout: time.Second}
+	for {
+		if c, err := dial.DialContext(ctx, "tcp", b.Addr()); err == nil {
+			return c.Close()
+		}
+		select {
+		case <-done:
+			return fmt.Errorf("nodes: broker %d ended before it was ready (%s)", b.ID, b.LogFile())
+		case <-ctx.Done():
+			return fmt.Errorf("nodes: broker %d was not ready: %w (%s)", b.ID, ctx.Err(), b.LogFile())
+		case <-tick.C:
+		}
+	}
+}
+
+// Kill ends the process as a crash does and waits for it.
+func (b *Broker) Kill() error {
+	process, done := b.process()
+	if process == nil {
+		return nil
+	}
+	err := process.Kill()
+	<-done
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Stop ends the process by SIGTERM; if it does not go in time, by Kill, which is
+// an error.
+func (b *Broker) Stop(limit time.Duration) error {
+	process, done := b.process()
+	if process == nil {
+		return nil
+	}
+	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-deadline.C:
+		return errors.Join(fmt.Errorf("nodes: broker %d did not stop within %s of SIGTERM", b.ID, limit), b.Kill())
+	}
+}
+
+// Pause freezes the process, Resume lets it go on.
+func (b *Broker) Pause() error { return b.signal(syscall.SIGSTOP) }
+
+// Resume ends Pause.
+func (b *Broker) Resume() error { return b.signal(syscall.SIGCONT) }
+
+func (b *Broker) signal(s syscall.Signal) error {
+	process, _ := b.process()
+	if process == nil {
+		return os.ErrProcessDone
+	}
+	if err := process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// FillDisk leaves free bytes on the broker's disk; EmptyDisk gives them back.
+func (b *Broker) FillDisk(free uint64) error { return b.disk.fill(free) }
+
+// EmptyDisk ends FillDisk.
+func (b *Broker) EmptyDisk() error { return b.disk.empty() }
+
+// FailDisk makes every operation on the broker's disk fail from now on; what was
+// written before is safe.
+func (b *Broker) FailDisk() error { return b.disk.stop(flushFirst) }
+
+// PowerOff kills the broker and takes from its disk what was not synced.
+func (b *Broker) PowerOff() error {
+	return errors.Join(b.disk.stop(loseUnsynced), b.Kill(), b.disk.unmount())
+}
+
+// RepairDisk ends FailDisk and PowerOff: the process, if it lives still, is
+// killed, and the disk mounted anew. Start starts it again.
+func (b *Broker) RepairDisk() error {
+	if err := errors.Join(b.Kill(), b.disk.unmount()); err != nil {
+		return err
+	}
+	return b.disk.mount()
+}
