@@ -20,16 +20,23 @@ type Leader struct {
 	// role is held for reading by each append, and for writing to retire: when
 	// retire returns, no append of this epoch is under way.
 	role    sync.RWMutex
-	retired bool
+	retired bool // written under role and mu
 
-	inSync   atomic.Int32 // how many replicas are in sync
-	replicas atomic.Int32 // how many there are
-
-	high   atomic.Int64 // the high watermark: progress's, readable without mu
-	queued atomic.Bool  // waiting for the set to sync the log
+	standing
+	queued atomic.Bool // waiting for the set to sync the log
 
 	mu       sync.Mutex
 	progress isr.Progress
+	low      int64  // the low watermark that was told last
+	hidden   hidden // what was appended and is not shown yet
+}
+
+// standing is what appends need of the progress, readable without mu.
+type standing struct {
+	replicas atomic.Int32 // how many there are
+	inSync   atomic.Int32 // how many are in sync
+	maximal  atomic.Int32 // how many may be, a pending expansion counted
+	safe     atomic.Int64 // how far the leader alone answers for its log
 }
 
 // AppendOptions go with one append.
@@ -42,8 +49,8 @@ type AppendOptions struct {
 // Appended is what an append did.
 type Appended struct {
 	log.Appended
-	// Committed is the high watermark that commits the append. It may be ahead
-	// of the present one; then the answer has to wait for it.
+	// Committed is the offset behind the append. It may not be committed yet:
+	// see Leader.Settled.
 	Committed int64
 }
 
@@ -60,15 +67,19 @@ func (l *Leader) Epoch() int32 { return l.epoch }
 func (l *Leader) Begin() int64 { return l.begin }
 
 // HighWatermark is the offset below which every record is safe to show.
-func (l *Leader) HighWatermark() int64 { return l.high.Load() }
+func (l *Leader) HighWatermark() int64 { return l.replica.high.Load() }
 
 // LastStable is the offset below which every transaction is decided; never
 // above the high watermark.
 func (l *Leader) LastStable() int64 { return l.Log().LastStableOffset(l.HighWatermark()) }
 
+// Fresh says that the high watermark has not reached what the leader had when
+// its epoch began. Whoever asks it for the latest offset would see it fall, and
+// is told OFFSET_NOT_AVAILABLE (KIP-207).
+func (l *Leader) Fresh() bool { return l.HighWatermark() < l.begin }
+
 // Append validates a record set, gives it offsets and writes it. The bytes of
-// set are changed in place. Where the topic wants records on disk before they
-// count, the append may not be committed yet: see Appended.Committed.
+// set are changed in place. The append may not be committed yet: see Settled.
 //
 // Errors: ErrNotLeader, ErrNotEnoughReplicas, and the log's.
 func (l *Leader) Append(set []byte, o AppendOptions) (Appended, error) {
@@ -77,7 +88,7 @@ func (l *Leader) Append(set []byte, o AppendOptions) (Appended, error) {
 		l.role.RUnlock()
 		return Appended{}, ErrNotLeader
 	}
-	if o.Acks == -1 && !l.enough() {
+	if o.Acks == -1 && !l.enough(&l.inSync) {
 		l.role.RUnlock()
 		return Appended{}, ErrNotEnoughReplicas
 	}
@@ -102,33 +113,30 @@ func (l *Leader) Append(set []byte, o AppendOptions) (Appended, error) {
 	return Appended{Appended: done, Committed: done.LastOffset + 1}, nil
 }
 
-// enough says whether an acks=all write may be taken.
-func (l *Leader) enough() bool {
-	inSync := int(l.inSync.Load())
-	if inSync >= int(l.replicas.Load()) {
+// enough says whether so many replicas suffice for an acks=all write.
+func (l *Leader) enough(inSync *atomic.Int32) bool {
+	has := int(inSync.Load())
+	if has >= int(l.replicas.Load()) {
 		return true // all are; more cannot be asked for
 	}
-	return inSync >= isr.Required(l.Log().Config().MinInsyncReplicas, int(l.replicas.Load()))
+	return has >= isr.Required(l.Log().Config().MinInsyncReplicas, int(l.replicas.Load()))
 }
 
 func (l *Leader) appended(done log.Appended, synced bool) {
 	l.mu.Lock()
-	moved := l.progress.Appended(done.LastOffset+1, synced)
-	high := l.progress.HighWatermark()
-	if moved {
-		l.high.Store(high)
-	}
+	l.hidden.add(done.Bytes)
+	l.progress.Appended(done.LastOffset+1, synced)
+	e := l.raise()
 	l.mu.Unlock()
-	if moved {
-		l.replica.watchers.Notify(wait.Event{Offset: high, Bytes: int64(done.Bytes)})
-	}
+	e.Written = int64(done.Bytes)
+	l.replica.watchers.Notify(e)
 }
 
 // sync makes the log durable up to its end and raises the high watermark.
 func (l *Leader) sync() {
 	l.queued.Store(false) // an append from here on asks again
 	l.mu.Lock()
-	end, before := l.progress.End(), l.progress.HighWatermark()
+	end := l.progress.End()
 	l.mu.Unlock()
 	err := l.onLog(func(lg *log.Log) error { return lg.Sync(end) })
 	if err != nil {
@@ -137,17 +145,10 @@ func (l *Leader) sync() {
 		return
 	}
 	l.mu.Lock()
-	moved := l.progress.Synced(end)
-	high := l.progress.HighWatermark()
-	if moved {
-		l.high.Store(high)
-	}
+	l.progress.Synced(end)
+	e := l.raise()
 	l.mu.Unlock()
-	if moved {
-		// How many bytes became readable is not known; any number of records
-		// has at least as many bytes, and a long poll looks for itself.
-		l.replica.watchers.Notify(wait.Event{Offset: high, Bytes: high - before})
-	}
+	l.replica.watchers.Notify(e)
 }
 
 // onLog uses the log, once more if it was moved to another directory meanwhile.
@@ -161,11 +162,36 @@ func (l *Leader) onLog(use func(*log.Log) error) error {
 	}
 }
 
-// Wait returns when the high watermark has reached offset. Errors: ErrNotLeader
-// when the leadership ends first, the log's when the disk fails, ctx's.
+// Settled says whether an append that ends at offset can be answered: with
+// acks=1 when the leader answers for it, which is at once unless records must be
+// on disk first, and with acks=-1 when it is committed. To be woken for the next
+// look, watch with wait.Safe or wait.Committed from the offset on.
+//
+// Errors: ErrNotEnoughReplicasAfterAppend, and Alive's while it is not settled.
+func (l *Leader) Settled(acks int16, offset int64) (bool, error) {
+	switch {
+	case acks != -1 && l.safe.Load() >= offset:
+		return true, nil
+	case acks == -1 && l.HighWatermark() >= offset:
+		// A role that has changed may have moved the high watermark in another log.
+		if err := l.Alive(); err != nil {
+			return true, err
+		}
+		if !l.enough(&l.maximal) {
+			return true, ErrNotEnoughReplicasAfterAppend
+		}
+		return true, nil
+	}
+	err := l.Alive()
+	return err != nil, err
+}
+
+// Wait returns when everything below offset is committed, as Settled with
+// acks=-1 says. Errors: ErrNotLeader when the leadership ends first,
+// ErrNotEnoughReplicasAfterAppend, the log's when the disk fails, ctx's.
 func (l *Leader) Wait(ctx context.Context, offset int64) error {
-	if l.HighWatermark() >= offset {
-		return nil
+	if done, err := l.Settled(-1, offset); done {
+		return err
 	}
 	woken := make(chan struct{}, 1)
 	wake := func() { woken <- struct{}{} }
@@ -177,10 +203,7 @@ func (l *Leader) Wait(ctx context.Context, offset int64) error {
 		if c := w.Changed(); c != nil {
 			w.Seen(c)
 		}
-		if l.HighWatermark() >= offset {
-			return nil
-		}
-		if err := l.Alive(); err != nil {
+		if done, err := l.Settled(-1, offset); done {
 			return err
 		}
 		if !w.Arm(1, wake) {
@@ -206,15 +229,14 @@ func (l *Leader) Alive() error {
 	return nil
 }
 
-func (l *Leader) setReplicas(s State) {
-	l.inSync.Store(int32(len(s.ISR)))
-	l.replicas.Store(int32(len(s.Replicas)))
-}
-
 // retire returns when no append of this epoch is under way; later ones are
-// refused.
-func (l *Leader) retire() {
+// refused. It returns how far the followers have come.
+func (l *Leader) retire() *isr.Progress {
 	l.role.Lock()
 	defer l.role.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.retired = true
+	progress := l.progress
+	return &progress
 }

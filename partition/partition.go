@@ -1,19 +1,27 @@
 // Package partition is this broker's part in each partition: a Replica holds
-// the log, a Leader is the right to write it.
+// the log, a Leader is the right to write it, a Follower the right to copy into
+// it what the leader has.
 //
-//	Set ── Replica ── *log.Log
-//	          └────── Leader (epoch 7) ── high watermark, last stable offset
+//	Set ── Replica ── *log.Log, high watermark
+//	          ├────── Leader (epoch 7) ── followers' progress, in-sync set
+//	          └────── Follower (epoch 7) ── whom it copies
 //
-// Leadership is a value: only a Leader can append or show what is committed,
-// and Replica.Leader gives one only to a caller whose idea of the epoch is the
-// right one. A Leader that has been replaced is retired and refuses, so nobody
-// can forget to check.
+// Roles are values: only a Leader can append, only a Follower can copy or
+// truncate, and Replica.Leader and Replica.Follower give one only to a caller
+// whose idea of the epoch is the right one. A role that has been replaced is
+// retired and refuses, so nobody can forget to check.
 //
-//	Lead(epoch 7)        Lead(epoch 8) or Delete
-//	no leader ──→ Leader 7 ──→ retired; whoever waits is woken
+//	         Lead(8)                    Follow(9)
+//	none ──────────→ Leader 8 ─────────────────→ Follower 9
+//	  ↑                  │ retired; whoever waits is woken │
+//	  └────── Stop ──────┴──────────── Stop ───────────────┘
 //
-// The order of locks is Replica, Leader, the log's own, a wait.List. Waiters
-// are woken with none of them held.
+// The high watermark is the replica's and outlives the roles: a follower takes
+// its leader's, a new leader begins with what it knew as a follower, and the
+// directory's checkpoint keeps it over a restart. The rules are in package isr.
+//
+// The order of locks is Replica, role, Leader, the log's own, a wait.List.
+// Waiters are woken and proposals made with none of them held.
 package partition
 
 import (
@@ -25,7 +33,6 @@ import (
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
-	"github.com/leatmq/leat/partition/isr"
 	"github.com/leatmq/leat/partition/wait"
 )
 
@@ -38,6 +45,9 @@ var (
 	// ErrNotLeader means that this broker does not lead the partition, or no
 	// longer.
 	ErrNotLeader = errors.New("not the leader of this partition")
+	// ErrNotFollower means that this broker does not follow the partition's
+	// leader, or no longer.
+	ErrNotFollower = errors.New("not a follower of this partition")
 	// ErrFencedEpoch means that the caller's leader epoch is older (KIP-320).
 	ErrFencedEpoch = errors.New("the leader epoch in the request is older than the leader's")
 	// ErrUnknownEpoch means that the caller's leader epoch is newer (KIP-320).
@@ -45,22 +55,30 @@ var (
 	// ErrNotEnoughReplicas means that fewer replicas are in sync than
 	// min.insync.replicas asks for. Nothing was written.
 	ErrNotEnoughReplicas = errors.New("fewer in-sync replicas than required")
+	// ErrNotEnoughReplicasAfterAppend means the same, found out when the records
+	// had been written. They stay.
+	ErrNotEnoughReplicasAfterAppend = errors.New("records are written, but fewer replicas are in sync than required")
 	// ErrInconsistentID means that the log on disk is of another topic that had
 	// the same name.
 	ErrInconsistentID = errors.New("the log belongs to another topic of this name")
-	// ErrStaleEpoch means that an order to lead is older than the present
-	// leadership.
-	ErrStaleEpoch = errors.New("order to lead is older than the present leadership")
+	// ErrStaleEpoch means that an order is older than the present role.
+	ErrStaleEpoch = errors.New("order is older than the present role")
+	// ErrNotAtEnd means that what is to be copied was fetched for another offset
+	// than the log's end.
+	ErrNotAtEnd = errors.New("records to be copied are not those at the end of the log")
 )
 
 // State is what the controller decided about a partition.
 type State struct {
 	TopicID        [16]byte // zero: the topic has none
-	Leader         int32
+	Leader         int32    // -1: none
 	LeaderEpoch    int32
 	ISR            []int32
 	Replicas       []int32
 	PartitionEpoch int32
+	// LeaderRecovery is 1 after an unclean election (KIP-704). A leader has
+	// nothing to recover, and treats it as 0 at once.
+	LeaderRecovery int8
 	Config         log.Config // the topic's configuration
 	// New says that the replica has never been: an empty log is right.
 	New bool
@@ -72,12 +90,16 @@ type Replica struct {
 	set *Set
 	at  atomic.Pointer[place] // never nil
 
-	leader atomic.Pointer[Leader] // nil: none here
-	gone   atomic.Bool            // deleted
+	leader   atomic.Pointer[Leader]   // nil: none here
+	follower atomic.Pointer[Follower] // nil: none here; never both
+	epoch    atomic.Int32             // the role's leader epoch; -1 without a role
+	gone     atomic.Bool              // deleted
+	high     atomic.Int64             // the high watermark; written by the role, in start ≤ high ≤ end
 
 	watchers wait.List
 
-	mu sync.Mutex // one change of role at a time
+	mu             sync.Mutex // one change of role at a time
+	partitionEpoch int32      // of the last order; -1 without a role
 }
 
 // place is where a replica is kept. It changes when the log is moved to another
@@ -90,8 +112,9 @@ type place struct {
 // ID names the partition.
 func (r *Replica) ID() checkpoint.Partition { return r.id }
 
-// Log is the replica's log. Appending to it is the Leader's. After the log was
-// moved to another directory, one that was got before is closed.
+// Log is the replica's log. Changing it is the Leader's and the Follower's.
+// After the log was moved to another directory, one that was got before is
+// closed.
 func (r *Replica) Log() *log.Log { return r.at.Load().log }
 
 // TopicID returns the topic's id; zero when it has none.
@@ -102,6 +125,10 @@ func (r *Replica) Watchers() *wait.List { return &r.watchers }
 
 // Dir is the data directory that holds the replica.
 func (r *Replica) Dir() *dir.Dir { return r.at.Load().dir }
+
+// HighWatermark is the offset below which every record is safe to show, as far
+// as this broker knows.
+func (r *Replica) HighWatermark() int64 { return r.high.Load() }
 
 // Epoch returns the epoch at which this broker leads, -1 when it does not.
 func (r *Replica) Epoch() int32 {
@@ -117,103 +144,61 @@ func (r *Replica) Epoch() int32 {
 // Errors: ErrUnknown, ErrOffline, ErrNotLeader, ErrFencedEpoch, ErrUnknownEpoch.
 func (r *Replica) Leader(epoch int32) (*Leader, error) {
 	l := r.leader.Load()
-	switch {
-	case l == nil && r.gone.Load():
-		return nil, ErrUnknown
-	case r.Dir().Err() != nil:
-		return nil, ErrOffline
-	case l == nil:
-		return nil, ErrNotLeader
-	case epoch == -1 || epoch == l.epoch:
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	if l != nil && (epoch == -1 || epoch == l.epoch) {
 		return l, nil
-	case epoch < l.epoch:
-		return nil, ErrFencedEpoch
 	}
-	return nil, ErrUnknownEpoch
+	if err := r.checkEpoch(epoch); err != nil {
+		return nil, err
+	}
+	return nil, ErrNotLeader
 }
 
-// lead makes this broker the leader at the state's epoch.
-func (r *Replica) lead(s State) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.adopt(s); err != nil {
-		return err
+// Follower returns the followership if this broker has it and the caller's
+// epoch is the present one. Epoch -1 takes any.
+//
+// Errors: ErrUnknown, ErrOffline, ErrNotFollower, ErrFencedEpoch,
+// ErrUnknownEpoch.
+func (r *Replica) Follower(epoch int32) (*Follower, error) {
+	f := r.follower.Load()
+	if err := r.usable(); err != nil {
+		return nil, err
 	}
-	old := r.leader.Load()
+	if f != nil && (epoch == -1 || epoch == f.epoch) {
+		return f, nil
+	}
+	if err := r.checkEpoch(epoch); err != nil {
+		return nil, err
+	}
+	return nil, ErrNotFollower
+}
+
+func (r *Replica) usable() error {
 	switch {
-	case old != nil && s.LeaderEpoch < old.epoch:
-		return ErrStaleEpoch
-	case old != nil && s.LeaderEpoch == old.epoch:
-		old.setReplicas(s)
-		return nil
-	}
-	if old != nil {
-		old.retire()
-		defer r.lost() // when there is a new leader to look at
-	}
-	err := r.Log().AssignEpoch(s.LeaderEpoch)
-	if err == nil {
-		err = r.secure()
-	}
-	if err != nil {
-		r.leader.CompareAndSwap(old, nil)
-		return err
-	}
-	l := &Leader{replica: r, epoch: s.LeaderEpoch, begin: r.Log().EndOffset()}
-	l.progress = isr.Start(l.begin)
-	l.high.Store(l.begin)
-	l.setReplicas(s)
-	r.leader.Store(l)
-	return nil
-}
-
-// secure brings to the disk what the log has found there after a kill, where it counts
-// only then: it is shown from now on, and whoever sends it again is told that it is safe.
-func (r *Replica) secure() error {
-	lg := r.Log()
-	end := lg.EndOffset()
-	if r.set.o.GroupCommit || end-lg.RecoveryPoint() >= lg.Config().FlushMessages {
-		return lg.Sync(end)
+	case r.gone.Load():
+		return ErrUnknown
+	case r.Dir().Err() != nil:
+		return ErrOffline
 	}
 	return nil
 }
 
-func (r *Replica) configure(c log.Config) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.Log().Configure(c)
-}
-
-// adopt makes the log the topic's: its id and its configuration.
-func (r *Replica) adopt(s State) error {
-	r.Log().Configure(s.Config)
-	had := r.Log().TopicID()
+// checkEpoch compares a caller's epoch with the role's. A replica without a
+// role has none to compare with.
+func (r *Replica) checkEpoch(epoch int32) error {
+	present := r.epoch.Load()
 	switch {
-	case s.TopicID == [16]byte{} || s.TopicID == had:
+	case epoch < 0 || present < 0 || epoch == present:
 		return nil
-	case had == [16]byte{}:
-		return r.Log().SetTopicID(s.TopicID)
+	case epoch < present:
+		return ErrFencedEpoch
 	}
-	return ErrInconsistentID
+	return ErrUnknownEpoch
 }
 
-// resign ends the leadership, if there is one, and wakes whoever waits on it.
-func (r *Replica) resign() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if l := r.leader.Swap(nil); l != nil {
-		l.retire()
-	}
-	r.lost()
-}
-
-// remove makes the replica refuse everything: it is about to be deleted.
-func (r *Replica) remove() {
-	r.gone.Store(true)
-	r.resign()
-}
-
-// lost wakes whoever waits: the disk has failed.
+// lost wakes whoever waits: the role has changed or the disk has failed.
 func (r *Replica) lost() { r.watchers.Notify(wait.Event{Lost: true}) }
 
 func (r *Replica) logger() *slog.Logger {

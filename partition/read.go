@@ -7,10 +7,9 @@ import (
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/record"
-	"github.com/leatmq/leat/partition/wait"
 )
 
-// ReadRequest asks a leader for records.
+// ReadRequest asks a replica for records.
 type ReadRequest struct {
 	Offset   int64
 	MaxBytes int
@@ -39,6 +38,7 @@ type Reading struct {
 	HighWatermark int64
 	LastStable    int64
 	StartOffset   int64
+	EndOffset     int64 // the log's end; there may be records by now
 	Aborted       []log.AbortedTxn
 	Diverging     *Divergence // then there are no records
 }
@@ -48,18 +48,75 @@ type Reading struct {
 // nothing yet.
 //
 // Errors: log.ErrOffsetOutOfRange, log.ErrClosed, *log.IOError.
-func (l *Leader) Read(q ReadRequest) (out Reading, err error) {
+func (l *Leader) Read(q ReadRequest) (Reading, error) { return l.replica.read(q, consumer) }
+
+// Read is Leader.Read, for consumers that may read from a follower too
+// (KIP-392): up to the high watermark that it has been told. epoch is the
+// caller's, -1 for whatever.
+//
+// Errors: ErrUnknown, ErrOffline, ErrNotLeader for a replica without a role,
+// ErrFencedEpoch, ErrUnknownEpoch, and Leader.Read's.
+func (r *Replica) Read(epoch int32, q ReadRequest) (Reading, error) {
+	if err := r.usable(); err != nil {
+		return Reading{}, err
+	}
+	if err := r.checkEpoch(epoch); err != nil {
+		return Reading{}, err
+	}
+	if r.leader.Load() == nil && r.follower.Load() == nil {
+		return Reading{}, ErrNotLeader
+	}
+	return r.read(q, consumer)
+}
+
+// FollowerRead asks a leader for records on behalf of a follower.
+type FollowerRead struct {
+	Replica int32 // the follower
+	// LeaderEpoch is the one that the follower named, -1 when it named none.
+	LeaderEpoch int32
+	ReadRequest // Committed is not looked at
+}
+
+// ReadFollower finds records for a follower, up to the end of the log. When it
+// is answered for the first time, tell FollowerFetched.
+//
+// Errors: Read's; ErrUnknownEpoch or ErrNotLeader for a broker that is not a
+// replica, the former if it named an epoch: one of the two does not know the
+// latest assignment.
+func (l *Leader) ReadFollower(q FollowerRead) (Reading, error) {
+	l.mu.Lock()
+	assigned := l.progress.Assigned(q.Replica)
+	l.mu.Unlock()
+	switch {
+	case !assigned && q.LeaderEpoch >= 0:
+		return Reading{}, ErrUnknownEpoch
+	case !assigned:
+		return Reading{}, ErrNotLeader
+	}
+	q.Committed = false
+	return l.replica.read(q.ReadRequest, follower)
+}
+
+// reader is who reads: it decides how far.
+type reader int8
+
+const (
+	consumer reader = iota // to the high watermark
+	follower               // to the end
+)
+
+func (r *Replica) read(q ReadRequest, who reader) (out Reading, err error) {
 	for {
-		lg := l.Log()
-		out, err = l.read(lg, q)
-		if !errors.Is(err, log.ErrClosed) || l.Log() == lg {
+		lg := r.Log()
+		out, err = r.readLog(lg, q, who)
+		if !errors.Is(err, log.ErrClosed) || r.Log() == lg {
 			return out, err // or else the log was moved to another directory meanwhile
 		}
 	}
 }
 
-func (l *Leader) read(lg *log.Log, q ReadRequest) (Reading, error) {
-	out := Reading{HighWatermark: l.HighWatermark(), StartOffset: lg.StartOffset(), Aborted: q.Aborted}
+func (r *Replica) readLog(lg *log.Log, q ReadRequest, who reader) (Reading, error) {
+	out := Reading{HighWatermark: r.high.Load(), StartOffset: lg.StartOffset(), EndOffset: lg.EndOffset(), Aborted: q.Aborted}
 	out.LastStable = lg.LastStableOffset(out.HighWatermark)
 	if q.LastFetchedEpoch >= 0 {
 		d, err := diverging(lg, q)
@@ -68,13 +125,10 @@ func (l *Leader) read(lg *log.Log, q ReadRequest) (Reading, error) {
 			return out, err
 		}
 	}
-	if q.Offset < out.StartOffset || q.Offset > lg.EndOffset() {
+	if q.Offset < out.StartOffset || q.Offset > out.EndOffset {
 		return out, log.ErrOffsetOutOfRange
 	}
-	bound := out.HighWatermark
-	if q.Committed {
-		bound = out.LastStable
-	}
+	bound := out.bound(q, who)
 	if q.Offset >= bound || q.MaxBytes <= 0 && !q.MinOne {
 		return out, nil
 	}
@@ -87,6 +141,17 @@ func (l *Leader) read(lg *log.Log, q ReadRequest) (Reading, error) {
 		out.Slice.Release()
 	}
 	return out, err
+}
+
+// bound is the offset below which the reader may read.
+func (g *Reading) bound(q ReadRequest, who reader) int64 {
+	switch {
+	case who == follower:
+		return g.EndOffset
+	case q.Committed:
+		return g.LastStable
+	}
+	return g.HighWatermark
 }
 
 // aborted appends the aborted transactions that have begun in or before the
@@ -159,7 +224,7 @@ func (l *Leader) DeleteRecords(offset int64) (int64, error) {
 			return -1, err
 		}
 		// Long polls look again: a reader before the new start must hear of it.
-		l.replica.watchers.Notify(wait.Event{Offset: high, Lost: true})
+		l.replica.lost()
 	}
 	return lg.StartOffset(), nil
 }

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
@@ -21,6 +23,17 @@ type Options struct {
 	// GroupCommit makes every append wait for the disk before it is committed;
 	// all that wait share one fsync (leat.fsync=group).
 	GroupCommit bool
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// MaxLag is replica.lag.time.max.ms: how long a follower may be behind and
+	// stay in sync. 0: 30 s.
+	MaxLag time.Duration
+	// Alive says whether a broker is registered, as far as this one knows. It
+	// must not block. Nil: all are.
+	Alive func(broker int32) bool
+	// Propose asks the controller for another in-sync set; the answer comes by
+	// Set.Answered. It must not block. Nil: in-sync sets stay as they are.
+	Propose func(Proposal)
 	// Logger gets what fails in the background; nil: slog.Default().
 	Logger *slog.Logger
 }
@@ -49,13 +62,37 @@ func NewSet(o Options) *Set {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.MaxLag = cmp.Or(o.MaxLag, 30*time.Second)
+	if o.Propose == nil {
+		o.Propose = func(Proposal) {}
+	}
 	s := &Set{o: o, seed: maphash.MakeSeed(), topics: make(map[string][]*Replica)}
 	s.commit.more = make(chan struct{}, 1)
 	return s
 }
 
-// Run makes records durable for topics that want it, until ctx ends.
-func (s *Set) Run(ctx context.Context) error { return s.commit.run(ctx) }
+// Run makes records durable for topics that want it, and looks after followers
+// that fall behind, until ctx ends.
+func (s *Set) Run(ctx context.Context) error {
+	var shrinking sync.WaitGroup
+	defer shrinking.Wait()
+	shrinking.Go(func() {
+		tick := time.NewTicker(s.o.MaxLag / 2)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				s.shrink()
+			}
+		}
+	})
+	return s.commit.run(ctx)
+}
 
 // Get returns this broker's replica. Error: ErrUnknown.
 func (s *Set) Get(p checkpoint.Partition) (*Replica, error) {
@@ -87,21 +124,44 @@ func (s *Set) shard(hash uint64, index int32) *shard {
 }
 
 // Lead makes this broker the leader of a partition at the state's epoch. The
-// log is opened, or created if there is none.
+// log is opened, or created if there is none. At the epoch that it leads at
+// already, it takes over replicas and in-sync set. A state with a partition
+// epoch older than the present one is skipped.
 //
 // Errors: ErrStaleEpoch, ErrInconsistentID, ErrOffline, *log.IOError.
 func (s *Set) Lead(p checkpoint.Partition, st State) error {
+	return s.assign(p, st, (*Replica).lead)
+}
+
+// Follow makes this broker a follower of the state's leader at its epoch, as
+// Lead does.
+//
+// Errors: ErrStaleEpoch, ErrInconsistentID, ErrOffline, *log.IOError.
+func (s *Set) Follow(p checkpoint.Partition, st State) error {
+	return s.assign(p, st, (*Replica).follow)
+}
+
+func (s *Set) assign(p checkpoint.Partition, st State, role func(*Replica, State) error) error {
 	r, err := s.Get(p)
 	if err != nil {
 		if r, err = s.open(p, st); err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
 	}
-	if err := r.lead(st); err != nil {
+	if err := role(r, st); err != nil {
 		return fmt.Errorf("%s: %w", p, err)
 	}
 	s.add(r)
 	return nil
+}
+
+// Stop gives the role up: the replica takes part in nothing until the next Lead
+// or Follow, at whatever epoch. Its log stays. Whoever waits is woken. Stopping
+// what is not there succeeds.
+func (s *Set) Stop(p checkpoint.Partition) {
+	if r, err := s.Get(p); err == nil {
+		r.stop()
+	}
 }
 
 // add has the replica found from now on.
@@ -160,6 +220,10 @@ func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
 	}
 	r := &Replica{id: p, set: s}
 	r.at.Store(&place{log: l, dir: d})
+	r.epoch.Store(-1)
+	r.partitionEpoch = -1
+	r.high.Store(s.o.Dirs.HighWatermark(p))
+	r.high.Store(r.clampedHigh())
 	return r, nil
 }
 
@@ -194,6 +258,10 @@ func (s *Set) Swap(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, erro
 		l.role.Lock()
 		defer l.role.Unlock()
 	}
+	if f := r.follower.Load(); f != nil {
+		f.role.Lock()
+		defer f.role.Unlock()
+	}
 	fresh, d, err := swap()
 	if err != nil {
 		return err
@@ -223,17 +291,14 @@ func (s *Set) All() []*Replica {
 	return out
 }
 
-// HighWatermark returns a partition's high watermark, -1 when this broker does
-// not lead it.
+// HighWatermark returns a partition's high watermark as far as this broker
+// knows it, -1 when it has no replica.
 func (s *Set) HighWatermark(p checkpoint.Partition) int64 {
 	r, err := s.Get(p)
 	if err != nil {
 		return -1
 	}
-	if l := r.leader.Load(); l != nil {
-		return l.HighWatermark()
-	}
-	return -1
+	return r.HighWatermark()
 }
 
 // DirOffline wakes whoever waits on a partition in the directory: its disk has
@@ -246,10 +311,10 @@ func (s *Set) DirOffline(d *dir.Dir) {
 	}
 }
 
-// Close retires every leadership: appends are refused from now on, and whoever
+// Close retires every role: appends and copies are refused from now on, and whoever
 // waits is woken. It does not close the logs.
 func (s *Set) Close() {
 	for _, r := range s.All() {
-		r.resign()
+		r.stop()
 	}
 }

@@ -13,20 +13,25 @@ import (
 func TestAloneTheHighWatermarkIsTheEnd(t *testing.T) {
 	p := isr.Start(7)
 	require.EqualValues(t, 7, p.HighWatermark())
-	require.True(t, p.Appended(9, true))
+	p.Appended(9, true)
+	require.True(t, p.Raise(nil))
 	require.EqualValues(t, 9, p.HighWatermark())
-	require.False(t, p.Appended(8, true), "an append that is told late")
+	p.Appended(8, true)
+	require.False(t, p.Raise(nil), "an append that is told late")
 	require.EqualValues(t, 9, p.HighWatermark())
 }
 
 // Records that must be on disk first are shown when they are.
 func TestUnsyncedRecordsAreNotShown(t *testing.T) {
 	p := isr.Start(0)
-	require.False(t, p.Appended(5, false))
+	p.Appended(5, false)
+	require.False(t, p.Raise(nil))
 	require.EqualValues(t, 0, p.HighWatermark())
-	require.True(t, p.Synced(3))
+	p.Synced(3)
+	require.True(t, p.Raise(nil))
 	require.EqualValues(t, 3, p.HighWatermark())
-	require.True(t, p.Synced(100), "more than there is")
+	p.Synced(100)
+	require.True(t, p.Raise(nil), "more than there is")
 	require.EqualValues(t, 5, p.HighWatermark())
 }
 
@@ -37,13 +42,13 @@ func TestHighWatermarkNeverFallsNorPassesTheEnd(t *testing.T) {
 		end, last := start, start
 		for range rapid.IntRange(0, 50).Draw(t, "steps") {
 			offset := rapid.Int64Range(0, 200).Draw(t, "offset")
-			var moved bool
 			if rapid.Bool().Draw(t, "append") {
 				end = max(end, offset)
-				moved = p.Appended(offset, rapid.Bool().Draw(t, "synced"))
+				p.Appended(offset, rapid.Bool().Draw(t, "synced"))
 			} else {
-				moved = p.Synced(offset)
+				p.Synced(offset)
 			}
+			moved := p.Raise(nil)
 			high := p.HighWatermark()
 			if high < last || high > end || p.End() != end || moved != (high > last) {
 				t.Fatalf("high watermark %d after %d, end %d (%d), moved %v", high, last, end, p.End(), moved)

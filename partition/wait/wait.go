@@ -18,16 +18,42 @@ package wait
 
 import "sync"
 
-// Event is what happened at a partition.
+// Event is what happened at a partition. What a Link does not want passes it by.
 type Event struct {
 	// Offset is the partition's high watermark after the event.
 	Offset int64
-	// Bytes became readable.
+	// Bytes became readable to consumers; 0: the high watermark has not moved.
 	Bytes int64
+	// Written is how many bytes followers can read now.
+	Written int64
+	// Safe is how far the leader alone answers for its log after the event.
+	Safe int64
+	// Low is the partition's low watermark after the event.
+	Low int64
 	// Lost is true when the partition can no longer be waited for: another
 	// leader, deleted, its disk failed. It wakes everybody.
 	Lost bool
 }
+
+// Want is what a Link waits for.
+type Want int8
+
+// What can be waited for.
+const (
+	// Committed is the high watermark: consumers, and producers with acks=all,
+	// want it.
+	Committed Want = iota
+	// Written is the end of the log: followers want it.
+	Written
+	// WrittenOrCommitted is Written, and the high watermark as soon as it
+	// moves: followers with consumers of their own want it (KIP-392).
+	WrittenOrCommitted
+	// Safe is what the leader alone answers for: producers with acks=1 want it,
+	// where records must be on disk first.
+	Safe
+	// Low is the low watermark: DeleteRecords wants it.
+	Low
+)
 
 // List is who watches one partition. The zero List is empty and ready.
 type List struct {
@@ -40,8 +66,10 @@ type List struct {
 type Link struct {
 	// Of is what the owner keeps per partition; set it before Watch.
 	Of any
-	// From is the offset that matters: events that leave the high watermark
-	// below it are not for this link. Set it before Watch.
+	// Want is what is waited for. Set it before Watch.
+	Want Want
+	// From is the offset that matters: events that leave below it what is
+	// wanted are not for this link. Followers have none. Set it before Watch.
 	From int64
 
 	list       *List // nil while not watching; guarded by the owner
@@ -114,10 +142,11 @@ func (l *List) Notify(e Event) {
 	wake := few[:0]
 	l.mu.Lock()
 	for k := l.first; k != nil; k = k.next {
-		if e.Offset < k.From && !e.Lost {
+		bytes, wanted := k.wants(&e)
+		if !wanted && !e.Lost {
 			continue
 		}
-		if f := k.watcher.note(k, e); f != nil {
+		if f := k.watcher.note(k, bytes, e.Lost); f != nil {
 			wake = append(wake, f)
 		}
 	}
@@ -127,14 +156,36 @@ func (l *List) Notify(e Event) {
 	}
 }
 
+// wants says whether an event is for the link, and how many bytes it counts for.
+func (k *Link) wants(e *Event) (bytes int64, ok bool) {
+	switch k.Want {
+	case Written:
+		return e.Written, e.Written > 0
+	case WrittenOrCommitted:
+		if e.Written == 0 {
+			return anything, e.Bytes > 0
+		}
+		return e.Written, true
+	case Safe:
+		return anything, e.Safe >= k.From
+	case Low:
+		return anything, e.Low >= k.From
+	}
+	written := e.Written > 0 && e.Bytes == 0 // and nothing else
+	return e.Bytes, !written && e.Offset >= k.From
+}
+
+// anything is as many bytes as anybody can need.
+const anything = 1 << 40
+
 // note marks the link and returns what wakes its watcher, nil if it is not to
 // be woken.
-func (w *Watcher) note(k *Link, e Event) func() {
+func (w *Watcher) note(k *Link, bytes int64, lost bool) func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.chain(k)
-	w.pending += e.Bytes
-	w.lost = w.lost || e.Lost
+	w.pending = min(w.pending+bytes, anything)
+	w.lost = w.lost || lost
 	if w.wake == nil || !w.due(w.need) {
 		return nil
 	}

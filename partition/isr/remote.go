@@ -1,0 +1,94 @@
+package isr
+
+import (
+	"slices"
+	"time"
+)
+
+// Remote is a follower as its leader knows it.
+type Remote struct {
+	ID    int32
+	End   int64 // what it fetched last from: it has all below; Unknown before the first fetch
+	Start int64 // where its log starts; Unknown before the first fetch
+	// CaughtUp is when it last had everything that the leader had then. Zero:
+	// never.
+	CaughtUp time.Time
+
+	fetched    time.Time // when it fetched last
+	fetchedEnd int64     // the leader's end at that time
+}
+
+// Fetch is what a follower's fetch says about it.
+type Fetch struct {
+	Offset    int64 // where it fetched from, which is its end
+	Start     int64 // where its log starts
+	LeaderEnd int64 // where the leader's log ended when it was read for the fetch
+}
+
+// Fetched notes that a follower has fetched. It returns false, and notes
+// nothing, for one that the partition is not assigned to.
+//
+// A follower has caught up if it asks for what the leader does not have yet. One
+// that asks for what the leader did not have at its last fetch had caught up
+// then: under steady writes a follower is never at the end, and yet in sync.
+func (p *Progress) Fetched(id int32, f Fetch, now time.Time) bool {
+	r := p.find(id)
+	if r == nil {
+		return false
+	}
+	switch {
+	case f.Offset >= f.LeaderEnd:
+		r.CaughtUp = later(r.CaughtUp, now)
+	case f.Offset >= r.fetchedEnd:
+		r.CaughtUp = later(r.CaughtUp, r.fetched)
+	}
+	r.End, r.Start = f.Offset, f.Start
+	r.fetched, r.fetchedEnd = now, f.LeaderEnd
+	return true
+}
+
+// Assigned says whether a broker is a follower of the partition.
+func (p *Progress) Assigned(id int32) bool { return p.find(id) != nil }
+
+// Remotes are the followers, in the order of the assignment.
+func (p *Progress) Remotes() []Remote { return slices.Clone(p.remote) }
+
+// LowWatermark is the lowest start of the logs of all live replicas, the
+// leader's being start; Unknown while one has not told its own (KIP-107).
+func (p *Progress) LowWatermark(start int64, c *Conditions) int64 {
+	for i := range p.remote {
+		if c.alive(p.remote[i].ID) {
+			start = min(start, p.remote[i].Start)
+		}
+	}
+	return start
+}
+
+func (p *Progress) find(id int32) *Remote {
+	for i := range p.remote {
+		if p.remote[i].ID == id {
+			return &p.remote[i]
+		}
+	}
+	return nil
+}
+
+// caughtUp says whether a follower has what the leader has, or had of late.
+func (r *Remote) caughtUp(leaderEnd int64, c *Conditions) bool {
+	return r.End == leaderEnd || !r.CaughtUp.IsZero() && c.Now.Sub(r.CaughtUp) <= c.MaxLag
+}
+
+// reset begins a new epoch with the follower.
+func (r *Remote) reset(leaderEnd int64, now time.Time, inSync bool) {
+	r.CaughtUp, r.fetched, r.fetchedEnd = time.Time{}, time.Time{}, 0
+	if inSync {
+		r.CaughtUp, r.fetched, r.fetchedEnd = now, now, leaderEnd
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
