@@ -13,10 +13,10 @@ type address struct {
 
 // reach says where the client of a connection reaches a broker: by the
 // broker's advertised endpoint of the listener that the connection came by.
-// Where this broker advertises nothing, each client is told the address that it
+// Where a single node advertises nothing, each client is told the address that it
 // has dialled. ok is false for a broker that lacks the listener.
 func (a *API) reach(b *image.Broker, c *server.Conn) (at address, ok bool) {
-	if b.ID == a.BrokerID && a.Config.String("advertised.listeners") == "" {
+	if a.Cluster == nil && b.ID == a.BrokerID && a.Config.String("advertised.listeners") == "" {
 		local := c.LocalAddr()
 		return address{host: local.Addr().Unmap().WithZone("").String(), port: int32(local.Port())}, true
 	}

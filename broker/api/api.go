@@ -51,12 +51,12 @@ type Deps struct {
 	AlterConfig func(ctx context.Context, e image.Entity, change func(map[string]string) (map[string]string, error)) error
 	// ProducerIDs takes a block of producer ids; nil: the controller's.
 	ProducerIDs func(context.Context) (first, count int64, err error)
-	Groups     *coordinator.Groups
-	Config     *config.Store
-	Metrics    *metrics.Metrics // nil: nothing is counted
-	Logger     *slog.Logger     // nil: slog.Default()
-	Now        func() time.Time // nil: time.Now
-	Random     func() uint32    // nil: math/rand's
+	Groups      *coordinator.Groups
+	Config      *config.Store
+	Metrics     *metrics.Metrics // nil: nothing is counted
+	Logger      *slog.Logger     // nil: slog.Default()
+	Now         func() time.Time // nil: time.Now
+	Random      func() uint32    // nil: math/rand's
 }
 
 // API is all APIs of a broker. It is a server.Handler.

@@ -69,7 +69,7 @@ type informed struct{ done atomic.Bool }
 // would give up what they have to send. What brokers ask of each other, and what
 // needs no picture, passes.
 func (a *API) hold(ctx context.Context, key int16) {
-	if a.Cluster == nil || a.informed.done.Load() || !needsPicture(kmsg.Key(key)) {
+	if !needsPicture(kmsg.Key(key)) || !a.uninformed() {
 		return
 	}
 	patience := time.NewTimer(a.Config.Duration("leat.metadata.wait.ms"))
@@ -79,6 +79,21 @@ func (a *API) hold(ctx context.Context, key int16) {
 		a.informed.done.Store(true)
 	case <-patience.C:
 	case <-ctx.Done():
+	}
+}
+
+// uninformed says whether this broker does not know yet which topics there are:
+// what its picture lacks may exist.
+func (a *API) uninformed() bool {
+	if a.Cluster == nil || a.informed.done.Load() {
+		return false
+	}
+	select {
+	case <-a.Cluster.Informed:
+		a.informed.done.Store(true)
+		return false
+	default:
+		return true
 	}
 }
 

@@ -16,6 +16,7 @@ type fetchRequest struct {
 	fetchTerms
 	parts     []fetchPart
 	forgotten []fetchPart // only what names a partition
+	lastRack  string      // of the call's last request
 }
 
 // fetchTerms is what a Fetch asks of its answer as a whole. It outlives the
@@ -29,6 +30,7 @@ type fetchTerms struct {
 	isolation    int8
 	sessionID    int32
 	sessionEpoch int32
+	rack         string // of the consumer, from version 11 on; empty: it does not say
 }
 
 // fetchPart is what a Fetch asks of one partition.
@@ -80,7 +82,7 @@ func (q *fetchRequest) decode(body []byte, version int16) error {
 		q.forgets(&r)
 	}
 	if version >= 11 {
-		r.str() // rack: there is one replica to read from
+		q.rack = q.keepRack(r.str())
 	}
 	q.replicaState(&r)
 	if r.err != nil {
@@ -94,7 +96,7 @@ func (q *fetchRequest) topics(r *reader) {
 		name, id := q.topicName(r)
 		for range r.array() {
 			p := fetchPart{topic: name, id: id}
-			p.LeaderEpoch, p.LastFetchedEpoch = -1, -1
+			p.LeaderEpoch, p.LastFetchedEpoch, p.LogStart = -1, -1, -1
 			p.index = r.int32()
 			if q.version >= 9 {
 				p.LeaderEpoch = r.int32()
@@ -104,7 +106,7 @@ func (q *fetchRequest) topics(r *reader) {
 				p.LastFetchedEpoch = r.int32()
 			}
 			if q.version >= 5 {
-				r.int64() // log start offset of a follower
+				p.LogStart = r.int64()
 			}
 			p.MaxBytes = r.int32()
 			r.tags(nil)
@@ -135,6 +137,16 @@ func (q *fetchRequest) topicName(r *reader) (name []byte, id topic.ID) {
 		return nil, r.uuid()
 	}
 	return r.str(), topic.ID{}
+}
+
+// keepRack is a rack as a string. A consumer says the same one with every fetch
+// of its connection, and most say none.
+func (q *fetchRequest) keepRack(b []byte) string {
+	if string(b) == q.lastRack {
+		return q.lastRack
+	}
+	q.lastRack = string(b)
+	return q.lastRack
 }
 
 // replicaState reads the tagged fields of the body, of which tag 1 tells who

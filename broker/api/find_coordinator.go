@@ -80,6 +80,9 @@ func (a *API) coordinator(ctx context.Context, r *server.Request, kind int8, key
 // groupCoordinator finds the leader of a group's partition.
 func (a *API) groupCoordinator(ctx context.Context, r *server.Request, group string, c *kmsg.FindCoordinatorResponseCoordinator) error {
 	if a.Image().Topic(coordinator.Topic) == nil {
+		if a.uninformed() {
+			return kerr.CoordinatorNotAvailable
+		}
 		if err := a.createInternal(ctx, coordinator.Topic); err != nil {
 			a.Logger.Warn("internal topic could not be created", "topic", coordinator.Topic, "error", err)
 			return kerr.CoordinatorNotAvailable

@@ -42,7 +42,11 @@ func (a *API) metadata(ctx context.Context, r *server.Request, w *server.Respons
 	}
 	call.im = a.Image()
 	call.resolve()
-	a.createMissing(ctx, call)
+	if a.uninformed() {
+		call.await()
+	} else {
+		a.createMissing(ctx, call)
+	}
 	w.Buf = a.answerMetadata(call, w.Buf)
 	return server.Answered
 }
@@ -183,6 +187,16 @@ func (c *metadataCall) named(i int) bool {
 	}
 	c.seen[string(name)] = struct{}{}
 	return false
+}
+
+// await has clients ask again for topics that this broker may not have been told
+// of yet.
+func (c *metadataCall) await() {
+	for i := range c.asks {
+		if ask := &c.asks[i]; ask.found == nil && !ask.skip {
+			ask.code = kerr.LeaderNotAvailable.Code
+		}
+	}
 }
 
 // createMissing makes the topics that are not there, if the client and the

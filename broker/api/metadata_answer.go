@@ -127,14 +127,28 @@ func (c *metadataCall) writeTopic(w *writer, t *image.Topic) {
 	if c.version >= 1 {
 		w.bool(t.Internal)
 	}
-	w.array(len(t.Partitions))
+	w.array(told(t))
 	for i := range t.Partitions {
-		c.writePartition(w, &t.Partitions[i], int32(i))
+		if len(t.Partitions[i].Replicas) > 0 {
+			c.writePartition(w, &t.Partitions[i], int32(i))
+		}
 	}
 	if c.version >= 8 {
 		w.int32(operations(c.topics, topicOperations))
 	}
 	w.noTags()
+}
+
+// told is how many partitions of a topic this broker was told about: of one that
+// is being made, a later partition may have come before an earlier one.
+func told(t *image.Topic) int {
+	n := 0
+	for i := range t.Partitions {
+		if len(t.Partitions[i].Replicas) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *metadataCall) writePartition(w *writer, p *image.Partition, index int32) {

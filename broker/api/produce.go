@@ -128,9 +128,9 @@ func (a *API) findLeader(p *producePart) error {
 }
 
 // notHere says why a partition that this broker has no replica of cannot be
-// used: it does not exist, or others have it.
+// used: it does not exist, or others have it, or nobody has told yet.
 func (a *API) notHere(name []byte, index int32) error {
-	if a.Image().Partition(string(name), index) == nil {
+	if !a.uninformed() && a.Image().Partition(string(name), index) == nil {
 		return partition.ErrUnknown
 	}
 	return partition.ErrNotLeader

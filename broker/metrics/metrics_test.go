@@ -35,6 +35,11 @@ func busy() *Metrics {
 		Connections: func() map[string]int { return map[string]int{"PLAINTEXT": 4} },
 		OpenFiles:   func() int { return 3 },
 		Waiting:     func() int { return 2 },
+		Replication: func() Replication {
+			return Replication{Shrinks: 3, Expands: 2, Elections: 7, Unclean: 1, Session: true, Sessions: 2, ControllerEpoch: 5, Lags: []Lag{
+				{Topic: "t", Partition: 1, Leader: 2, Offsets: 11}, {Topic: "t", Partition: 2, Leader: 2, Offsets: -1, Failed: true},
+			}}
+		},
 	}})
 	m.Request(Call{Key: 0, Version: 9, In: 100, Out: 10, Took: 3 * time.Millisecond})
 	m.Request(Call{Key: 0, Version: 9, In: 100})
@@ -118,10 +123,31 @@ func TestNumbers(t *testing.T) {
 		`leat_dir_offline{dir="/e"} 1`,
 		`kafka_log_logmanager_offlinelogdirectorycount 1`,
 		`leat_connections{listener="PLAINTEXT"} 4`,
+		`kafka_controller_kafkacontroller_preferredreplicaimbalancecount 1`,
+		`kafka_controller_kafkacontroller_globalpartitioncount 3`,
+		`kafka_controller_kafkacontroller_globaltopiccount 2`,
+		`kafka_server_replicamanager_isrshrinks_total 3`,
+		`kafka_server_replicafetchermanager_maxlag{clientid="Replica"} 11`,
+		`kafka_server_replicafetchermanager_failedpartitionscount{clientid="Replica"} 1`,
+		`kafka_server_fetcherlagmetrics_consumerlag{clientid="Replica",partition="1",topic="t"} 11`,
+		`leat_replication_lag{leader="2",partition="2",topic="t"} -1`,
+		`kafka_server_sessionexpirelistener_zookeeperexpires_total 1`,
+		`kafka_controller_controllerstats_uncleanleaderelections_total 1`,
+		`leat_tree_session 1`,
 	} {
 		require.Contains(t, text, want+"\n")
 	}
 	require.NotContains(t, text, `kafka_consumergroup_lag{consumergroup="g",partition="0",topic="elsewhere"}`)
+}
+
+// What the controller counts is told by one broker.
+func TestTheClustersSumsAreTheControllers(t *testing.T) {
+	m := busy()
+	m.options.Sources.Controller = func() int32 { return 2 }
+	text := page(m, "")
+	require.Contains(t, text, "kafka_controller_kafkacontroller_offlinepartitionscount 0\n")
+	require.Contains(t, text, "kafka_controller_kafkacontroller_globalpartitioncount 0\n")
+	require.Contains(t, text, "kafka_server_replicamanager_leadercount 1\n")
 }
 
 func TestFamiliesCanBeChosen(t *testing.T) {

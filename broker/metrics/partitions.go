@@ -14,8 +14,9 @@ type place struct {
 
 // totals are the sums over all partitions, whatever the limit of series.
 type totals struct {
-	here, led, underReplicated, underMinISR, offline int
-	byTopic                                          map[string]int
+	here, led, underReplicated, underMinISR, atMinISR, reassigning int
+	all, offline, imbalanced, offlineHere                          int
+	byTopic                                                        map[string]int
 }
 
 // partitions sends each partition's numbers and their sums, and returns the high
@@ -48,11 +49,18 @@ func (s *scrape) partitions() map[place]int64 {
 
 func (t *totals) add(p Partition, self int32) {
 	t.byTopic[p.Topic]++
+	t.all++
 	if p.Leader < 0 {
 		t.offline++
 	}
+	if len(p.Replicas) > 0 && p.Leader != p.Replicas[0] {
+		t.imbalanced++
+	}
 	if p.Here {
 		t.here++
+	}
+	if p.Here && p.Offline {
+		t.offlineHere++
 	}
 	if p.Leader != self {
 		return
@@ -61,8 +69,14 @@ func (t *totals) add(p Partition, self int32) {
 	if len(p.ISR) < len(p.Replicas) {
 		t.underReplicated++
 	}
-	if len(p.ISR) < p.MinISR {
+	switch {
+	case len(p.ISR) < p.MinISR:
 		t.underMinISR++
+	case len(p.ISR) == p.MinISR:
+		t.atMinISR++
+	}
+	if p.Reassigning {
+		t.reassigning++
 	}
 }
 
@@ -74,7 +88,16 @@ func (s *scrape) sums(t totals) {
 	s.emit("kafka_server_replicamanager_leadercount", float64(t.led))
 	s.emit("kafka_server_replicamanager_underreplicatedpartitions", float64(t.underReplicated))
 	s.emit("kafka_server_replicamanager_underminisrpartitioncount", float64(t.underMinISR))
+	s.emit("kafka_server_replicamanager_atminisrpartitioncount", float64(t.atMinISR))
+	s.emit("kafka_server_replicamanager_reassigningpartitions", float64(t.reassigning))
+	s.emit("kafka_server_replicamanager_offlinereplicacount", float64(t.offlineHere))
+	if !s.controls() {
+		t = totals{} // each broker sees the cluster; its sums are told once
+	}
 	s.emit("kafka_controller_kafkacontroller_offlinepartitionscount", float64(t.offline))
+	s.emit("kafka_controller_kafkacontroller_preferredreplicaimbalancecount", float64(t.imbalanced))
+	s.emit("kafka_controller_kafkacontroller_globalpartitioncount", float64(t.all))
+	s.emit("kafka_controller_kafkacontroller_globaltopiccount", float64(len(t.byTopic)))
 }
 
 // partition sends one partition's series.

@@ -63,6 +63,7 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	s.topics()
 	s.dirs()
 	s.cluster()
+	s.replication()
 	watermarks := s.partitions()
 	s.groups(watermarks)
 }
@@ -185,9 +186,15 @@ func (s *scrape) cluster() {
 			s.emit("kafka_broker_info", 1, strconv.Itoa(int(b.ID)), b.Address)
 		}
 	}
-	if f := s.m.options.Sources.Controller; f != nil {
-		s.flag("kafka_controller_kafkacontroller_activecontrollercount", f() == s.self())
+	if s.m.options.Sources.Controller != nil {
+		s.flag("kafka_controller_kafkacontroller_activecontrollercount", s.controls())
 	}
+}
+
+// controls says whether this broker is the controller.
+func (s *scrape) controls() bool {
+	f := s.m.options.Sources.Controller
+	return f != nil && f() == s.self()
 }
 
 // self is the id of this broker.

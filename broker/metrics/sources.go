@@ -15,6 +15,27 @@ type Sources struct {
 	Connections func() map[string]int // by listener
 	OpenFiles   func() int            // segment files
 	Waiting     func() int            // requests whose answer waits
+	Replication func() Replication
+}
+
+// Replication is this broker's part in its cluster. The counts are since the
+// start.
+type Replication struct {
+	Shrinks, Expands   uint64 // of in-sync sets
+	Elections, Unclean uint64 // seen by this broker as the controller
+	Session            bool   // registered at present
+	Sessions           uint64
+	ControllerEpoch    int32
+	Lags               []Lag
+}
+
+// Lag is how far a replica here is behind its leader.
+type Lag struct {
+	Topic     string
+	Partition int32
+	Leader    int32
+	Offsets   int64 // -1: the leader has not told
+	Failed    bool  // nothing is fetched until the controller says so
 }
 
 // Broker is one member of the cluster.
@@ -30,11 +51,13 @@ type Partition struct {
 	Leader        int32 // -1 for none
 	Replicas, ISR []int32
 	MinISR        int
+	Reassigning   bool
 	Here          bool // this broker has a replica; the fields below are filled in then
 
 	Start, HighWatermark, End int64 // offsets
 	Bytes                     int64
 	Segments                  int
+	Offline                   bool // its data directory is
 }
 
 // Group is one consumer group.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -68,7 +69,7 @@ func (c *Cache) Use(id, epoch int32, ids bool) (*Session, error) {
 // has to go. It returns the id, 0 when the session is not kept.
 func (c *Cache) Keep(s *Session) int32 {
 	c.mu.Lock()
-	if c.full(s.Len()) || len(c.sessions) >= c.o.Slots && !c.makeRoom(s.Len()) {
+	if c.full(s.Len()) || len(c.sessions) >= c.o.Slots && !c.makeRoom(s) {
 		c.mu.Unlock()
 		return 0
 	}
@@ -99,27 +100,25 @@ func (c *Cache) freeID() int32 {
 	}
 }
 
-// makeRoom evicts one session for a new one of so many partitions: one that
-// was idle for MinAge, or else the smallest of those older than MinAge, if it
-// is smaller than the new one. c.mu is held.
-func (c *Cache) makeRoom(size int) bool {
+// makeRoom evicts one session for a new one: one that was idle for MinAge, or
+// else the least of those older than MinAge, if it is less than the new one. A
+// follower's session is more than any consumer's, and has one of theirs go
+// whatever its age; otherwise fewer partitions are less. c.mu is held.
+func (c *Cache) makeRoom(fresh *Session) bool {
 	if c.o.Slots <= 0 {
 		return false
 	}
 	old := c.o.Now().Add(-c.o.MinAge)
-	var idle, small *Session
+	var idle, least *Session
 	for _, s := range c.sessions {
 		if !s.used.After(old) && (idle == nil || s.used.Before(idle.used)) {
 			idle = s
 		}
-		if !s.created.After(old) && (small == nil || s.Len() < small.Len()) {
-			small = s
+		if (!s.created.After(old) || fresh.follower && !s.follower) && s.less(fresh) && (least == nil || s.less(least)) {
+			least = s
 		}
 	}
-	victim := idle
-	if victim == nil && small != nil && small.Len() < size {
-		victim = small
-	}
+	victim := cmp.Or(idle, least)
 	if victim == nil {
 		return false
 	}

@@ -36,3 +36,31 @@ func TestPartitionsOfAllSessionsAreBounded(t *testing.T) {
 	fill(third, 0, 5)
 	require.NotZero(t, c.Keep(third), "and its partitions count no more")
 }
+
+func TestAFollowerPushesAConsumerOutAndNotTheOtherWayRound(t *testing.T) {
+	var ids uint32
+	now := time.Unix(1_000_000, 0)
+	c := session.NewCache(session.Options{Slots: 1, Now: func() time.Time { return now }, Random: func() uint32 { ids++; return ids }})
+	begin := func(follower bool, partitions int) int32 {
+		s := session.New(false, 0)
+		for i := range partitions {
+			s.Set(session.Key{Topic: "t", Index: int32(i)}, session.Asked{})
+		}
+		if follower {
+			s.OfFollower()
+		}
+		id := c.Keep(s)
+		s.Release()
+		return id
+	}
+	require.NotZero(t, begin(false, 9))
+	require.Zero(t, begin(false, 10), "sessions are young")
+	follower := begin(true, 1)
+	require.NotZero(t, follower, "a follower need not wait")
+	now = now.Add(time.Hour)
+	s, err := c.Use(follower, 1, false)
+	require.NoError(t, err)
+	s.Release()
+	require.Zero(t, begin(false, 100), "and is not pushed out by a larger consumer")
+	require.NotZero(t, begin(true, 2), "but by a larger follower, when it is old")
+}

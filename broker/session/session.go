@@ -61,6 +61,7 @@ type Asked struct {
 	MaxBytes         int32
 	LeaderEpoch      int32 // what the client believes it to be, -1: does not say
 	LastFetchedEpoch int32 // -1: does not say
+	LogStart         int64 // where the log of a follower begins, -1: does not say
 }
 
 // Part is one partition of a session.
@@ -94,6 +95,8 @@ type Session struct {
 	total atomic.Pointer[atomic.Int64]
 	ids   bool
 
+	follower bool // not a consumer's; never written after the session is kept
+
 	mu     sync.Mutex // guards what follows
 	id     int32      // 0: not in the cache, lives for one fetch
 	next   int32      // epoch that the next request must have
@@ -107,6 +110,19 @@ type Session struct {
 // partitions are named by topic ids.
 func New(ids bool, size int) *Session {
 	return &Session{parts: make(map[Key]*Part, size), ids: ids, next: 1, busy: true}
+}
+
+// OfFollower makes a new session one that a follower fetches with: consumers
+// cannot push it out of the cache.
+func (s *Session) OfFollower() { s.follower = true }
+
+// less says whether a session is worth less than another to whoever has to
+// choose.
+func (s *Session) less(than *Session) bool {
+	if s.follower != than.follower {
+		return than.follower
+	}
+	return s.Len() < than.Len()
 }
 
 // ID is the session's id, 0 when it is not kept.
