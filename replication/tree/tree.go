@@ -8,8 +8,8 @@
 //	zxid      number of the change; all parts of a Multi have the same
 //	watch     told once of the next change of a node, or of its children
 //
-// package embedded keeps the tree of a single node in one file; package
-// treetest is what every implementation must pass.
+// package embedded keeps the tree of a single node in one file, package zk is a
+// session on a ZooKeeper ensemble; package treetest is what both must pass.
 package tree
 
 import "errors"
@@ -28,6 +28,7 @@ var (
 	ErrCorrupt    = errors.New("tree file is damaged")
 	ErrLocked     = errors.New("tree file is in use by another process")
 	ErrTooLarge   = errors.New("node is too large")
+	ErrNoAuth     = errors.New("not allowed by the node's access list")
 )
 
 // AnyVersion makes a write unconditional.
@@ -97,6 +98,8 @@ type Tree interface {
 	Multi(ops ...Op) ([]Result, error)
 	// Session is the id of this session, never 0.
 	Session() int64
+	// Expired is closed when the session has expired. Close closes it too.
+	Expired() <-chan struct{}
 	// Close ends the session: its ephemeral nodes go.
 	Close() error
 }
