@@ -133,7 +133,7 @@ func (c *Channel) remote(ctx context.Context, to *image.Broker, req kmsg.Request
 	defer cancel()
 	resp := req.ResponseKind()
 	resp.SetVersion(req.GetVersion())
-	if err := c.o.Remote(ctx, to, req, resp); err != nil {
+	if err := c.o.Remote(ctx, to, onWire(req), resp); err != nil {
 		return nil, err
 	}
 	return resp, nil
