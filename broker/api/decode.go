@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/broker/server"
+	"github.com/leatmq/leat/replication/channel"
 )
 
 // maxElements is how many elements the arrays of one request may have together.
@@ -33,6 +34,9 @@ func decode(request kmsg.Request, r *server.Request) error {
 		body = bytes.Clone(body) // kmsg lets its byte fields point into the body
 	}
 	request.SetVersion(r.Version)
+	if q, ok := request.(*kmsg.StopReplicaRequest); ok {
+		request = channel.StopReplica{StopReplicaRequest: q} // kmsg has its fields in another order
+	}
 	if err := request.ReadFrom(body); err != nil {
 		return fmt.Errorf("%w: %s version %d: %w", ErrMalformed, kmsg.Key(r.Key).Name(), r.Version, err)
 	}
