@@ -10,11 +10,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// pipelined sends requests over some connections and reads as many answers.
-func (v *victim) pipelined(connections, each int, request func(c, i int) kmsg.Request) {
+// pipelined sends requests over some connections and reads as many answers, each
+// of which seen gets to see.
+func (v *victim) pipelined(connections, each int, request func(c, i int) kmsg.Request, seen func(answer []byte)) {
 	var all sync.WaitGroup
 	for c := range connections {
 		conn := v.dial()
@@ -28,15 +31,18 @@ func (v *victim) pipelined(connections, each int, request func(c, i int) kmsg.Re
 		})
 		all.Go(func() {
 			var head [4]byte
+			var answer bytes.Buffer
 			for i := range each {
 				_, err := io.ReadFull(conn, head[:])
 				if err == nil {
-					_, err = io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(head[:])))
+					answer.Reset()
+					_, err = io.CopyN(&answer, conn, int64(binary.BigEndian.Uint32(head[:])))
 				}
 				if err != nil {
 					v.t.Errorf("answer %d: %v", i, err)
 					return
 				}
+				seen(answer.Bytes())
 			}
 		})
 	}
@@ -47,6 +53,11 @@ func (v *victim) pipelined(connections, each int, request func(c, i int) kmsg.Re
 // would end; a hundred thousand are.
 func TestManyMembersThatNeverComeBack(t *testing.T) {
 	v := start(t)
+	for _, c := range kadm.NewClient(v.client()).FindGroupCoordinators(t.Context(), "g") {
+		require.NoError(t, c.Err)
+	}
+	var mu sync.Mutex
+	codes := map[error]int{}
 	for _, groups := range []int{1, 100_000} {
 		v.pipelined(10, 10_000, func(c, i int) kmsg.Request {
 			q := kmsg.NewPtrJoinGroupRequest()
@@ -58,8 +69,19 @@ func TestManyMembersThatNeverComeBack(t *testing.T) {
 			p.Name, p.Metadata = "range", make([]byte, 100)
 			q.Protocols = append(q.Protocols, p)
 			return q
+		}, func(answer []byte) {
+			r := kmsg.NewPtrJoinGroupResponse()
+			r.SetVersion(5)
+			if err := r.ReadFrom(answer[4:]); err != nil {
+				v.t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			codes[kerr.ErrorForCode(r.ErrorCode)]++
 		})
 	}
+	require.Equal(t, map[error]int{kerr.MemberIDRequired: 200_000}, codes)
 	v.unharmed()
 }
 
@@ -76,7 +98,7 @@ func TestManyFetchSessions(t *testing.T) {
 			q.Topics[0].Partitions = append(q.Topics[0].Partitions, p)
 		}
 		return q
-	})
+	}, func([]byte) {})
 	v.unharmed()
 }
 
