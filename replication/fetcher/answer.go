@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/record"
+	"github.com/leatmq/leat/partition"
 )
 
 // takeAnswer does what the leader answers. An error means that the answer as a
@@ -95,18 +97,8 @@ func (l *loop) copy(p *part, w *row) {
 
 // append writes records to the end of the log.
 func (l *loop) append(p *part, records []byte) error {
-	from := p.told.offset
-	end, err := p.replica.Copy(from, records)
-	if errors.Is(err, log.ErrOffsetOutOfRange) && p.replica.StartOffset() == from && p.replica.EndOffset() == from {
-		// DeleteRecords may have moved the leader's start into a batch, which
-		// still comes whole: then an empty log begins with that batch.
-		if first, _, bad := record.Next(records); bad == nil && first.BaseOffset() < from && from <= first.LastOffset() {
-			if err = p.replica.RestartAt(first.BaseOffset()); err == nil {
-				end, err = p.replica.Copy(first.BaseOffset(), records)
-			}
-		}
-	}
-	if err == nil && end == from {
+	end, err := p.replica.Copy(p.told.offset, records)
+	if err == nil && end <= p.told.offset {
 		return fmt.Errorf("%w: no whole batch in %d bytes", record.ErrCorrupt, len(records))
 	}
 	return err
@@ -127,10 +119,6 @@ func (l *loop) part(p *part, w *row) {
 		to = min(to, end)
 	}
 	to = min(to, p.at.offset)
-	if high := p.replica.HighWatermark(); to < high {
-		l.log.Warn("a follower loses records below its high watermark", "partition", p.a.Partition.String(),
-			"to", to, "highWatermark", high, "leaderEpoch", p.leaderEpoch)
-	}
 	if err := p.replica.Truncate(to); err != nil {
 		l.hurt(p, err)
 		return
@@ -160,17 +148,23 @@ func (l *loop) refused(p *part, err error) {
 
 // hurt is what the partition's own log refuses.
 func (l *loop) hurt(p *part, err error) {
-	switch {
-	case errors.Is(err, record.ErrCorrupt), errors.Is(err, record.ErrInvalidRecord), errors.Is(err, record.ErrTooLarge),
-		errors.Is(err, record.ErrUnsupportedCompression), errors.Is(err, log.ErrOffsetOutOfRange),
-		errors.Is(err, log.ErrNoSpace), errors.Is(err, log.ErrBusy):
-		if p.replica != nil {
-			p.look()
+	for _, passing := range passing {
+		if errors.Is(err, passing) {
+			if p.replica != nil {
+				p.look()
+			}
+			l.delay(p, err)
+			return
 		}
-		l.delay(p, err)
-	default:
-		l.fail(p, err)
 	}
+	l.fail(p, err)
+}
+
+// passing are what a later fetch may do away with: damage on the way, a log that
+// something else has shortened meanwhile, want of space or files.
+var passing = []error{
+	record.ErrCorrupt, record.ErrInvalidRecord, record.ErrTooLarge, record.ErrUnsupportedCompression,
+	partition.ErrNotAtEnd, log.ErrOffsetOutOfRange, log.ErrNoSpace, log.ErrBusy,
 }
 
 // delay has a part wait before it is fetched again.
@@ -189,6 +183,10 @@ func (l *loop) fail(p *part, err error) {
 	l.actives--
 	p.state = failed
 	p.a.failed.Store(true)
-	l.log.Error("a partition is not followed until the controller says more", "partition", p.a.Partition.String(),
-		"leaderEpoch", p.leaderEpoch, "error", err)
+	level := slog.LevelError
+	if errors.Is(err, partition.ErrNotFollower) { // there is another order already
+		level = slog.LevelDebug
+	}
+	l.log.Log(context.Background(), level, "a partition is not followed until the controller says more",
+		"partition", p.a.Partition.String(), "leaderEpoch", p.leaderEpoch, "error", err)
 }

@@ -24,12 +24,13 @@ import (
 
 	"github.com/leatmq/leat/client/wire"
 	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/replication/throttle"
 )
 
-// Replica is the right to change a follower's log, at one leader epoch. One that
-// has been replaced refuses: a fetch that was under way when the leader changed
-// can do no harm.
+// Replica is the right to change a follower's log at one leader epoch: a
+// *partition.Follower. One whose role is over refuses, so a fetch that was under
+// way when the leader changed can do no harm.
 type Replica interface {
 	// StartOffset, EndOffset and HighWatermark are the log's.
 	StartOffset() int64
@@ -50,6 +51,21 @@ type Replica interface {
 	// this log reaches, and its start offset, if it is not above the high
 	// watermark.
 	Advance(highWatermark, startOffset int64) error
+}
+
+// Of gives the rights to the replicas of a set, as Options ask for.
+func Of(set *partition.Set) func(checkpoint.Partition, int32) (Replica, error) {
+	return func(p checkpoint.Partition, epoch int32) (Replica, error) {
+		r, err := set.Get(p)
+		if err != nil {
+			return nil, err
+		}
+		f, err := r.Follower(epoch)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
 }
 
 // Options are what a Fetcher works with.
