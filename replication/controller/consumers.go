@@ -11,7 +11,11 @@ import (
 // ConsumerOffset reads the offset that an OffsetCommit of version 0 stored
 // under /consumers; ok is false if there is none.
 func (c *Controller) ConsumerOffset(group, topicName string, partition int32) (offset int64, ok bool, err error) {
-	n, err := c.o.Tree.Get(znode.ConsumerOffsetPath(group, topicName, partition), nil)
+	store, err := c.tree()
+	if err != nil {
+		return 0, false, err
+	}
+	n, err := store.Get(znode.ConsumerOffsetPath(group, topicName, partition), nil)
 	if errors.Is(err, tree.ErrNoNode) || errors.Is(err, tree.ErrBadPath) {
 		return 0, false, nil
 	}
@@ -28,15 +32,29 @@ func (c *Controller) ConsumerOffset(group, topicName string, partition int32) (o
 // SetConsumerOffset stores an offset under /consumers, for OffsetCommit of
 // version 0. A group whose name cannot be part of a path gives tree.ErrBadPath.
 func (c *Controller) SetConsumerOffset(group, topicName string, partition int32, offset int64) error {
+	store, err := c.tree()
+	if err != nil {
+		return err
+	}
 	path := znode.ConsumerOffsetPath(group, topicName, partition)
 	data := znode.EncodeNumber(offset)
-	_, err := c.o.Tree.Multi(tree.Set(path, data, tree.AnyVersion))
+	_, err = store.Multi(tree.Set(path, data, tree.AnyVersion))
 	if !errors.Is(err, tree.ErrNoNode) {
 		return err
 	}
-	if err := tree.EnsureAll(c.o.Tree, path); err != nil {
+	if err := tree.EnsureAll(store, path); err != nil {
 		return err
 	}
-	_, err = c.o.Tree.Multi(tree.Set(path, data, tree.AnyVersion))
+	_, err = store.Multi(tree.Set(path, data, tree.AnyVersion))
 	return err
+}
+
+// tree is this broker's session on the tree, which it has whether or not it is
+// the active controller.
+func (c *Controller) tree() (tree.Tree, error) {
+	s := c.session.Load()
+	if s == nil {
+		return nil, tree.ErrClosed
+	}
+	return s.Tree, nil
 }

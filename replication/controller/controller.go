@@ -23,10 +23,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/member"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
 )
@@ -38,7 +40,7 @@ var (
 	ErrNotController = errors.New("this is not the correct controller for this cluster")
 	// ErrInconsistentCluster means that the data directory belongs to another
 	// cluster than the tree.
-	ErrInconsistentCluster = errors.New("cluster ids differ")
+	ErrInconsistentCluster = member.ErrInconsistentCluster
 	// ErrPending means that what was asked is decided and written down, but not
 	// finished: a disk failed, or a broker is away. It will be finished later.
 	ErrPending = errors.New("the request timed out")
@@ -51,6 +53,17 @@ type Options struct {
 	Rack      string           // empty: none
 	Endpoints []image.Endpoint // advertised, in the order of the listeners
 	ClusterID string           // of meta.properties, empty: none stored
+
+	// Send gives brokers their orders and announcements. It must not block.
+	// obeyed waits until every live broker concerned has obeyed, with ctx's error
+	// or that of the end of the office.
+	Send func(Dispatch) (obeyed func(ctx context.Context) error)
+	// Reset is told that the office is lost: what has not been sent is void.
+	// Nil: nobody is told.
+	Reset func()
+	// Balance says how partitions go back to their preferred leaders by
+	// themselves; asked anew each time. Nil: they do not.
+	Balance func() Balance
 
 	// Apply obeys the orders that concern this broker and returns one error, or
 	// nil, for each; those that it did not come to before ctx ended have ctx's.
@@ -73,15 +86,30 @@ type Options struct {
 	Logger *slog.Logger     // nil: slog.Default()
 }
 
+// Dispatch is what brokers must be told after a decision.
+type Dispatch struct {
+	Epoch         int32        // of the controller
+	Before, After *image.Image // of the decision; After's brokers are those to reach
+	Orders        []plan.Order
+	Announcements []plan.Announcement
+}
+
+// Balance is how partitions go back to their preferred leaders by themselves.
+type Balance struct {
+	Enabled    bool          // auto.leader.rebalance.enable
+	Interval   time.Duration // leader.imbalance.check.interval.seconds
+	Percentage int32         // leader.imbalance.per.broker.percentage
+}
+
 // Controller is one broker's part in deciding for the cluster.
 type Controller struct {
 	o     Options
 	image atomic.Pointer[image.Image]
-	calls chan *call
 	ready chan struct{} // closed when the first picture is complete
-	done  chan struct{} // closed when Run returns
+	once  sync.Once     // closes ready
 
-	office office // Run's goroutine only
+	session atomic.Pointer[member.Session] // the latest that Serve was given
+	term    atomic.Pointer[term]           // the present term in office
 }
 
 // New returns a controller that does nothing until Run.
@@ -95,14 +123,15 @@ func New(o Options) *Controller {
 	if o.ConfigChanged == nil {
 		o.ConfigChanged = func(image.Entity, map[string]string) {}
 	}
+	if o.Reset == nil {
+		o.Reset = func() {}
+	}
 	if o.Existing == nil {
 		o.Existing = func() []plan.Existing { return nil }
 	}
 	c := &Controller{
 		o:     o,
-		calls: make(chan *call, maxBatch),
 		ready: make(chan struct{}),
-		done:  make(chan struct{}),
 	}
 	c.image.Store(image.Empty())
 	return c

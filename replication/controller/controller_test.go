@@ -177,6 +177,12 @@ func (n *node) delete(name string) error {
 	return results[0].Err
 }
 
+// gone waits for the end of a deletion.
+func (n *node) gone(name string) {
+	n.t.Helper()
+	require.Eventually(n.t, func() bool { return !n.ctl.Image().Deleting(name) }, 20*time.Second, time.Millisecond)
+}
+
 // paths lists the whole tree.
 func (n *node) paths() []string {
 	n.t.Helper()
@@ -323,7 +329,7 @@ func TestDeletionSurvives(t *testing.T) {
 	require.ErrorIs(t, n.create(spec("t", 1))[0].Err, plan.ErrTopicExists)
 	n.refuse = nil
 	n.restart()
-	require.False(t, n.ctl.Image().Deleting("t"))
+	n.gone("t")
 	require.NotContains(t, n.paths(), "/brokers/topics/t")
 	require.NoError(t, n.create(spec("t", 1))[0].Err)
 	require.Len(t, n.led, 2)
@@ -365,8 +371,8 @@ func TestReplicaThatCannotOpenIsOffline(t *testing.T) {
 		return nil
 	}
 	require.NoError(t, n.create(spec("t", 2))[0].Err)
+	require.Eventually(t, func() bool { return n.ctl.Image().Partition("t", 1).Leader == image.NoBroker }, 20*time.Second, time.Millisecond)
 	p := n.ctl.Image().Partition("t", 1)
-	require.Equal(t, image.NoBroker, p.Leader)
 	require.Equal(t, []int32{0}, p.Offline)
 	require.Equal(t, []int32{0}, p.ISR)
 	require.EqualValues(t, 0, n.ctl.Image().Partition("t", 0).Leader)
@@ -554,8 +560,8 @@ func TestDeposedControllerWritesNothing(t *testing.T) {
 	require.ErrorIs(t, err, controller.ErrNotController)
 	require.NotContains(t, n.paths(), "/brokers/topics/t")
 	require.Empty(t, n.led)
-	_, err = n.ctl.CreateTopics(t.Context(), []plan.TopicSpec{spec("t", 1)}, controller.CreateOptions{})
-	require.ErrorIs(t, err, controller.ErrNotController, "it has ended")
+	require.Eventually(t, func() bool { return n.ctl.Image().ControllerEpoch == 3 }, 20*time.Second, time.Millisecond, "nobody else is there: it is elected again")
+	require.NoError(t, n.create(spec("t", 1))[0].Err)
 }
 
 func TestTwoClustersAreNotMixed(t *testing.T) {
@@ -572,7 +578,7 @@ func TestTwoClustersAreNotMixed(t *testing.T) {
 	require.ErrorContains(t, err, `"two"`)
 }
 
-// TestManyPartitions: ten thousand partitions are one write, and are there
+// TestManyPartitions: ten thousand partitions are few writes, and are there
 // again after a restart.
 func TestManyPartitions(t *testing.T) {
 	n := newNode(t)
@@ -581,27 +587,24 @@ func TestManyPartitions(t *testing.T) {
 	for i := range specs {
 		specs[i] = spec(fmt.Sprintf("t-%03d", i), 100)
 	}
-	before, err := n.tree.Exists(znode.Topics, nil)
+	before, err := n.tree.Exists(znode.FeaturePath, nil)
 	require.NoError(t, err)
 	n.create(specs...)
 	require.Len(t, n.led, 10_000)
-	first, err := n.tree.Exists(znode.StatePath("t-000", 0), nil)
-	require.NoError(t, err)
 	last, err := n.tree.Exists(znode.StatePath("t-099", 99), nil)
 	require.NoError(t, err)
-	require.Equal(t, first.Czxid, last.Czxid)
-	require.Greater(t, first.Czxid, before.Czxid)
+	require.Greater(t, last.Czxid, before.Czxid)
+	require.Less(t, last.Czxid, before.Czxid+30, "twenty thousand nodes are few writes")
 	n.restart()
 	require.Len(t, n.led, 10_000)
 }
 
-func TestCallersMayGiveUp(t *testing.T) {
+func TestNotInOffice(t *testing.T) {
 	n := newNode(t)
 	c := controller.New(controller.Options{Settings: func() plan.Settings { return n.settings }})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := c.CreateTopics(ctx, []plan.TopicSpec{spec("t", 1)}, controller.CreateOptions{})
-	require.ErrorIs(t, err, context.Canceled)
+	_, err := c.CreateTopics(t.Context(), []plan.TopicSpec{spec("t", 1)}, controller.CreateOptions{})
+	require.ErrorIs(t, err, controller.ErrNotController)
+	require.False(t, c.Active())
 	require.NotNil(t, c.Image())
 }
 
@@ -625,7 +628,7 @@ func TestStopCutsOrdersOff(t *testing.T) {
 	t.Log("the request that was cut off:", <-answered)
 	n.start()
 	require.Nil(t, n.ctl.Image().Topic("old"))
-	require.False(t, n.ctl.Image().Deleting("old"))
+	n.gone("old")
 	require.NotContains(t, n.paths(), "/brokers/topics/old")
 	require.Empty(t, n.led)
 

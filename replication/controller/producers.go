@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
 	"github.com/leatmq/leat/replication/znode"
@@ -27,9 +26,9 @@ type producerBlocks struct {
 // from first on, which no broker of the cluster was or will be given.
 func (c *Controller) AllocateProducerIDs(ctx context.Context) (first, count int64, err error) {
 	var given int64
-	err = c.do(ctx, func(*image.Image) (plan.Step, error) {
-		b := &c.office.producers
-		if err := c.readBlocks(); err != nil {
+	_, err = c.ask(ctx, &call{inTerm: func(t *term) (plan.Step, error) {
+		b := &t.producers
+		if err := t.readBlocks(); err != nil {
 			return plan.Step{}, err
 		}
 		given = b.next
@@ -41,16 +40,16 @@ func (c *Controller) AllocateProducerIDs(ctx context.Context) (first, count int6
 		b.next += blockSize
 		b.version++
 		return step, nil
-	})
+	}})
 	return given, blockSize, err
 }
 
 // readBlocks reads the block that was given last.
-func (c *Controller) readBlocks() error {
-	if c.office.producers.known {
+func (t *term) readBlocks() error {
+	if t.producers.known {
 		return nil
 	}
-	n, err := c.o.Tree.Get(znode.ProducerIDPath, nil)
+	n, err := t.tree.Get(znode.ProducerIDPath, nil)
 	if err != nil {
 		return err
 	}
@@ -58,9 +57,9 @@ func (c *Controller) readBlocks() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", znode.ProducerIDPath, err)
 	}
-	c.office.producers = producerBlocks{known: true, version: n.Stat.Version}
+	t.producers = producerBlocks{known: true, version: n.Stat.Version}
 	if ok {
-		c.office.producers.next = last.Last + 1
+		t.producers.next = last.Last + 1
 	}
 	return nil
 }

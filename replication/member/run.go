@@ -67,7 +67,7 @@ func (m *Member) attend(ctx context.Context, t tree.Tree) error {
 	defer cancel()
 	watching.Go(func() {
 		select {
-		case <-expiry(t):
+		case <-t.Expired():
 			cancel()
 		case <-ctx.Done():
 		}
@@ -148,17 +148,9 @@ func (m *Member) end() {
 	m.changed = make(chan struct{})
 }
 
-// expiry is closed when the session has ended; nil if it never expires.
-func expiry(t tree.Tree) <-chan struct{} {
-	if t, ok := t.(interface{ Expired() <-chan struct{} }); ok {
-		return t.Expired()
-	}
-	return nil
-}
-
 func expired(t tree.Tree) bool {
 	select {
-	case <-expiry(t):
+	case <-t.Expired():
 		return true
 	default:
 		return false

@@ -1,0 +1,161 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/plan"
+)
+
+// maxBatch is how many waiting calls share one write at most.
+const maxBatch = 256
+
+// patience is how long a call waits for brokers to obey what is already written
+// down. One that hangs would otherwise hold up every call until its session
+// ends; it is told when it wakes.
+const patience = 5 * time.Second
+
+// call is one request to the term's goroutine.
+type call struct {
+	// decide makes the step, and leaves its results where answer's reader finds
+	// them. It may run again if the write that it was part of failed.
+	decide func(*image.Image, plan.Settings) (plan.Step, error)
+	// inTerm is decide for what is not in the picture.
+	inTerm func(*term) (plan.Step, error)
+	// done runs once, on the term's goroutine, after the step is written. Nil:
+	// nothing does.
+	done   func(*term)
+	answer chan outcome // buffered
+	tries  int          // how often it met a tree that somebody else had changed
+}
+
+// outcome is what has become of a call.
+type outcome struct {
+	err    error
+	obeyed func(context.Context) error // nil: nobody had to be told
+}
+
+// ask has a step decided and written, and returns how to wait until it is
+// obeyed. When ctx ends first, it may still happen.
+func (c *Controller) ask(ctx context.Context, k *call) (outcome, error) {
+	k.answer = make(chan outcome, 1)
+	t := c.term.Load()
+	if t == nil || !t.inbox.put(event{kind: called, call: k}) {
+		return outcome{}, ErrNotController
+	}
+	select {
+	case out := <-k.answer:
+		return out, out.err
+	case <-ctx.Done():
+		return outcome{}, ctx.Err()
+	}
+}
+
+// do is ask, and waits until the live brokers concerned have obeyed. ErrPending
+// means that ctx, or the office, ended before they had: it is decided.
+func (c *Controller) do(ctx context.Context, k *call) error {
+	out, err := c.ask(ctx, k)
+	if err != nil {
+		return err
+	}
+	return await(ctx, out)
+}
+
+// await waits until what is decided is obeyed. A broker that takes longer than
+// patience is not waited for.
+func await(ctx context.Context, out outcome) error {
+	if out.obeyed == nil {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := out.obeyed(bounded)
+	if err == nil || bounded.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return ErrPending
+}
+
+// serve decides a batch of calls in order, each seeing what those before it
+// decided, and carries all of it out with one write. If the write fails, the
+// calls are tried one by one, so that one bad call spoils no other. The error
+// ends the term.
+func (t *term) serve(batch []event) error {
+	s := t.c.o.Settings()
+	im := t.im
+	var joint plan.Step
+	pending := make([]*call, 0, len(batch))
+	for _, e := range batch {
+		step, err := t.step(e.call, im, s)
+		if err != nil {
+			e.call.answer <- outcome{err: err}
+			continue
+		}
+		pending = append(pending, e.call)
+		im = im.With(step.Changes)
+		joint = plan.Join(joint, step)
+	}
+	if len(pending) == 0 {
+		return nil
+	}
+	obeyed, err := t.carryOut(joint)
+	if err == nil {
+		for _, k := range pending {
+			if k.done != nil {
+				k.done(t)
+			}
+			k.answer <- outcome{obeyed: obeyed}
+		}
+		return nil
+	}
+	return t.retry(pending, joint, err)
+}
+
+func (t *term) step(k *call, im *image.Image, s plan.Settings) (plan.Step, error) {
+	if k.inTerm != nil {
+		return k.inTerm(t)
+	}
+	return k.decide(im, s)
+}
+
+// retry is what becomes of calls whose write has failed.
+func (t *term) retry(pending []*call, joint plan.Step, cause error) error {
+	t.producers.known = false
+	conflict := errors.Is(cause, errConflict)
+	if conflict {
+		if err := t.reconcile(joint, cause); err != nil {
+			refuse(pending, ErrNotController)
+			return err
+		}
+	}
+	switch {
+	case fatal(cause):
+		refuse(pending, ErrNotController)
+		return cause
+	case len(pending) == 1 && (!conflict || pending[0].tries >= maxConflicts):
+		refuse(pending, cause)
+		return nil
+	}
+	if conflict && len(pending) == 1 {
+		pending[0].tries++
+	}
+	for i, k := range pending {
+		if err := t.serve([]event{{kind: called, call: k}}); err != nil {
+			refuse(pending[i+1:], ErrNotController)
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse answers calls with an error.
+func refuse(calls []*call, err error) {
+	for _, k := range calls {
+		k.answer <- outcome{err: err}
+	}
+}
+
+// fatal says whether the controller cannot go on: deposed, or without a tree.
+func fatal(err error) bool { return errors.Is(err, ErrNotController) || lost(err) }

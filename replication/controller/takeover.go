@@ -1,0 +1,191 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/plan"
+	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/znode"
+)
+
+// takeOver brings a new controller from nothing to a picture in which every
+// partition that can be led is led, in Kafka's order: watches before what they
+// watch is read, the list of brokers to all brokers before the first orders,
+// which could not be obeyed without it.
+func (t *term) takeOver(ctx context.Context) error {
+	if err := t.lookForOffice(); err != nil {
+		return err
+	}
+	for _, folder := range []struct {
+		path string
+		kind eventKind
+	}{{znode.LogDirEvents, disksChanged}, {znode.IsrChanges, isrsChanged}} {
+		names, _, err := t.notes(folder.path, folder.kind)
+		if err != nil {
+			return err
+		}
+		if err := t.drop(folder.path, names); err != nil { // what they are about is read below
+			return err
+		}
+	}
+	im, err := t.load()
+	if err != nil {
+		return fmt.Errorf("read the cluster: %w", err)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	t.unclean = t.c.o.Settings().UncleanElection
+	t.show(im)
+	t.c.tellConfigs(im)
+	if err := t.purgeNotifications(); err != nil {
+		return err
+	}
+	t.tellBrokers()
+	if err := t.settle(); err != nil {
+		return err
+	}
+	for _, look := range []func() error{t.lookForReassign, t.forgetDone, t.lookForPreferred} {
+		if err := look(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellBrokers tells every broker which others there are, and nothing else.
+func (t *term) tellBrokers() {
+	d := Dispatch{Epoch: t.epoch, Before: t.announced, After: t.im}
+	for _, b := range t.im.Brokers() {
+		d.Announcements = append(d.Announcements, plan.Announcement{Broker: b.ID})
+	}
+	if len(d.Announcements) > 0 {
+		t.c.o.Send(d)
+	}
+}
+
+// load reads the whole cluster from the tree: the picture before anything is
+// decided.
+func (t *term) load() (*image.Image, error) {
+	ch := image.Changes{Controller: &t.c.o.BrokerID, ControllerEpoch: &t.epoch}
+	var err error
+	if ch.ClusterID, err = t.clusterID(); err != nil {
+		return nil, err
+	}
+	if err := t.loadFeatures(&ch); err != nil {
+		return nil, err
+	}
+	if ch.Brokers, err = t.brokers(); err != nil {
+		return nil, err
+	}
+	if err := t.loadConfigs(&ch); err != nil {
+		return nil, err
+	}
+	names, _, err := t.tree.Children(znode.Topics, t.watch(topicsChanged, ""))
+	if err != nil {
+		return nil, err
+	}
+	found, err := t.topics(names)
+	if err != nil {
+		return nil, err
+	}
+	ch.Topics = make(map[string]*image.Topic, len(found))
+	for i := range found {
+		ch.Topics[found[i].Name] = topicOf(&found[i])
+	}
+	if err := t.makeFolders(found); err != nil {
+		return nil, err
+	}
+	if err := t.loadDeletions(&ch); err != nil {
+		return nil, err
+	}
+	return image.Empty().With(ch), nil
+}
+
+func (t *term) clusterID() (string, error) {
+	n, err := t.tree.Get(znode.ClusterIDPath, nil)
+	if err != nil {
+		return "", err
+	}
+	return znode.DecodeClusterID(n.Data)
+}
+
+// loadFeatures makes sure of /feature. Its version is what ApiVersions tells.
+func (t *term) loadFeatures(ch *image.Changes) error {
+	stat, err := t.tree.Exists(znode.FeaturePath, nil)
+	if errors.Is(err, tree.ErrNoNode) {
+		err = t.write([]tree.Op{tree.Create(znode.FeaturePath, znode.EncodeFeatures(znode.Features{Enabled: true}), 0)})
+	}
+	if err != nil {
+		return err
+	}
+	version := int64(stat.Version)
+	ch.FeatureEpoch = &version
+	return nil
+}
+
+// loadDeletions reads which topics are marked for deletion. Marks of topics that
+// are not there any more are removed.
+func (t *term) loadDeletions(ch *image.Changes) error {
+	names, _, err := t.tree.Children(znode.DeleteTopics, t.watch(deletionsChanged, ""))
+	if err != nil {
+		return err
+	}
+	var stale []tree.Op
+	ch.Deleting = map[string]bool{}
+	for _, name := range names {
+		if ch.Topics[name] == nil {
+			stale = append(stale, tree.Delete(znode.DeleteTopicPath(name), tree.AnyVersion))
+			continue
+		}
+		ch.Deleting[name] = true
+	}
+	return t.write(stale)
+}
+
+// settle adopts what lies on disk where the tree is new, gives partitions their
+// leaders, and tells every broker everything.
+func (t *term) settle() error {
+	existing := t.c.o.Existing()
+	isNew, err := t.neverHadTopics()
+	if err != nil {
+		return err
+	}
+	if isNew && len(existing) > 0 {
+		return t.adopt(existing)
+	}
+	ends := make(map[plan.Ref]int32, len(existing))
+	for _, e := range existing {
+		if known := t.im.Topic(e.Topic); known != nil && (e.TopicID.IsZero() || e.TopicID == known.ID) {
+			ends[e.Ref] = e.LatestEpoch
+			continue
+		}
+		t.c.o.Logger.Warn("partition in the data directory belongs to no topic; it is left alone",
+			"topic", e.Topic, "partition", e.Partition, "id", e.TopicID.String())
+	}
+	return t.decide(func(im *image.Image, s plan.Settings) plan.Step { return plan.Recover(im, ends, s) })
+}
+
+// adopt makes topics of the partitions in the data directories.
+func (t *term) adopt(existing []plan.Existing) error {
+	return t.decide(func(im *image.Image, s plan.Settings) plan.Step {
+		step, left := plan.Adopt(im, t.c.o.BrokerID, existing, s)
+		for _, e := range left {
+			t.c.o.Logger.Warn("partition in the data directory cannot be adopted; it is left alone",
+				"topic", e.Topic, "partition", e.Partition, "id", e.TopicID.String())
+		}
+		t.c.o.Logger.Info("the tree is new: adopting the partitions of the data directory; "+
+			"their topics keep everything until retention.ms and retention.bytes are set anew",
+			"topics", len(step.Changes.Topics), "partitions", len(existing)-len(left))
+		return step
+	})
+}
+
+// neverHadTopics says whether no topic was ever created in the tree.
+func (t *term) neverHadTopics() (bool, error) {
+	stat, err := t.tree.Exists(znode.Topics, nil)
+	return err == nil && stat.Cversion == 0, err
+}
