@@ -81,6 +81,9 @@ var plants = []struct {
 	{"the tail is never read", func(t *tape) {
 		t.send(idempotent, 0, 150, 21)
 	}, []string{"unseen"}},
+	{"a record acknowledged without an offset is never read", func(t *tape) {
+		t.send(idempotent, 0, 150, -1)
+	}, []string{"lost-write"}},
 	{"the tail of acks=1 is never read", func(t *tape) {
 		t.send(weak, 0, 2, 21)
 	}, []string{"unseen-acks-1"}},
@@ -263,7 +266,7 @@ var plants = []struct {
 		t.send(idempotent, 0, 150, 21)
 		t.at(history.Ends, history.Event{Text: "end", Node: "b2"}, 21)
 		t.poll(reader, run(0, 21, 150))
-	}, []string{"end-regress"}},
+	}, []string{"end-stale"}},
 	{"ends that were asked for together may come in any order", func(t *tape) {
 		t.at(history.Ends, history.Event{Text: "end", Node: "b1"}, 30)
 		t.at(history.Ends, history.Event{Text: "end", Node: "b2"}, 29)

@@ -35,10 +35,11 @@ func backwards(all []observation, each func(before, now observation)) {
 }
 
 // EndRegress finds ends of logs, last stable offsets and starts that went back in
-// real time, and ends below what had been acknowledged before they were asked
-// for.
+// real time. An end below what had been acknowledged before it was asked for is
+// only reported: whoever still believes in a leader that others have left may
+// hear from it what was true then.
 func EndRegress(x *Index) []Finding {
-	f := Finding{Name: "end-regress", Bad: true}
+	f, stale := Finding{Name: "end-regress", Bad: true}, Finding{Name: "end-stale"}
 	type series struct {
 		key  int32
 		text string
@@ -54,24 +55,27 @@ func EndRegress(x *Index) []Finding {
 			all[s] = append(all[s], observation{e.Begin, e.Time, r.Offset, fmt.Sprintf("%s of %s by %s", e.Text, x.key(r.Key), e.Node)})
 		}
 	}
-	for i := range x.Sends {
-		if s := &x.Sends[i]; s.Outcome == history.OK && s.Txn == 0 && x.strong(s) {
-			k := series{s.Key, "end"}
-			if len(all[k]) > 0 {
-				all[k] = append(all[k], observation{s.Invoke, s.Done, s.Offset + 1, ""})
-			}
-		}
-	}
 	for _, o := range all {
-		backwards(o, func(before, now observation) {
-			because := before.what
-			if because == "" {
-				because = "a record acknowledged below it"
-			}
-			f.add("%s was %d at %s, after it had been %d at %s (%s)", now.what, now.offset, at(now.begin), before.offset, at(before.end), because)
+		backwards(slices.Clone(o), func(before, now observation) {
+			f.add("%s was %d at %s, after it had been %d at %s (%s)", now.what, now.offset, at(now.begin), before.offset, at(before.end), before.what)
 		})
 	}
-	return []Finding{f}
+	sent := map[int32][]observation{}
+	for i := range x.Sends {
+		if s := &x.Sends[i]; s.Outcome == history.OK && s.Txn == 0 && x.strong(s) {
+			sent[s.Key] = append(sent[s.Key], observation{s.Invoke, s.Done, s.Offset + 1, ""})
+		}
+	}
+	for k, o := range all {
+		if k.text == "end" {
+			backwards(append(o, sent[k.key]...), func(before, now observation) {
+				if before.what == "" {
+					stale.add("%s was %d at %s, after a record below %d had been acknowledged at %s", now.what, now.offset, at(now.begin), before.offset, at(before.end))
+				}
+			})
+		}
+	}
+	return []Finding{f, stale}
 }
 
 // committed is a group's partition.

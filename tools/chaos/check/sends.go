@@ -40,7 +40,7 @@ func SendOrder(x *Index) []Finding {
 				}
 				byEnd = byEnd[1:]
 			}
-			if highest == nil || s.Outcome != history.OK || s.Offset > highest.Offset {
+			if highest == nil || s.Outcome != history.OK || s.Offset < 0 || s.Offset > highest.Offset {
 				continue
 			}
 			f := &out[0]

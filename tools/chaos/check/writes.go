@@ -62,6 +62,8 @@ func LostWrites(x *Index) []Finding {
 			if s.Outcome == history.OK && bounds[s.Key].last >= 0 && s.Offset <= x.Keys[s.Key].Offsets[bounds[s.Key].last] {
 				out[2].add("%s offset %d: %s was acknowledged at %s by a leader alone", x.key(s.Key), s.Offset, name(s.Value), at(s.Done))
 			}
+		case s.Outcome == history.OK && !known:
+			out[0].add("%s: %s, sent at %s, acknowledged at %s without an offset, was never read", x.key(s.Key), name(s.Value), at(s.Invoke), at(s.Done))
 		case known && spot.Last < bounds[s.Key].first:
 			out[1].add("%s offset %d: %s, acknowledged at %s; nothing before offset %d was ever read", x.key(s.Key), s.Offset, name(s.Value), at(s.Done),
 				x.Keys[s.Key].Offsets[bounds[s.Key].first])
@@ -117,7 +119,7 @@ func Unseen(x *Index) []Finding {
 		if last[s.Key] >= 0 {
 			up = x.Keys[s.Key].Offsets[last[s.Key]]
 		}
-		if s.Offset <= up {
+		if s.Offset < 0 || s.Offset <= up {
 			continue // LostWrites has it
 		}
 		f := &bad
@@ -130,8 +132,7 @@ func Unseen(x *Index) []Finding {
 }
 
 // Unexpected finds records that nobody sent there: foreign ones, torn ones, and
-// those of another partition; and acknowledged places where another poll found
-// nothing of the kind.
+// those of another partition.
 func Unexpected(x *Index) []Finding {
 	f := Finding{Name: "unexpected", Bad: true}
 	for key := range x.Keys {
