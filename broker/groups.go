@@ -114,7 +114,8 @@ func shardError(err error) error {
 		errors.Is(err, partition.ErrOffline), errors.Is(err, dir.ErrOffline), errors.Is(err, log.ErrClosed),
 		errors.Is(err, log.ErrNoSpace), errors.As(err, &io):
 		return say(shard.ErrNotLeader)
-	case errors.Is(err, partition.ErrUnknown), errors.Is(err, partition.ErrNotEnoughReplicas):
+	case errors.Is(err, partition.ErrUnknown), errors.Is(err, partition.ErrNotEnoughReplicas),
+		errors.Is(err, partition.ErrNotEnoughReplicasAfterAppend):
 		return say(shard.ErrUnavailable)
 	case errors.Is(err, log.ErrSetTooLarge), isTooLarge(err):
 		return say(shard.ErrTooLarge)
