@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
 
 	"github.com/leatmq/leat/client/wire"
 	"github.com/leatmq/leat/log"
@@ -209,6 +210,8 @@ var (
 	p2 = checkpoint.Partition{Topic: "trades", Index: 0}
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 func TestAFollowerGetsWhatTheLeaderAppends(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		leader := w.nodes[1]
@@ -247,7 +250,7 @@ func TestAnIdleLoopCostsOneLongPoll(t *testing.T) {
 			require.Empty(t, q.ForgottenTopics)
 			require.EqualValues(t, 500, q.MaxWaitMillis)
 		}
-		require.Equal(t, 1, leader.conns)
+		require.Equal(t, 1, leader.open)
 	})
 }
 
@@ -383,6 +386,35 @@ func TestAnAnswerOfAnEarlierEpochIsDropped(t *testing.T) {
 		close(old.held)
 		elapse(time.Second)
 		w.same(p0, 2)
+	})
+}
+
+func TestAnAnswerOfAnEarlierEpochOfTheSameLeaderIsDropped(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		leader := w.nodes[1]
+		x := leader.lead(p0, 0)
+		leader.lead(p1, 0)
+		w.follow(p0, 1, 0)
+		elapse(time.Second)
+		w.follow(p1, 1, 0) // cuts the fetch short; the next is not cut so soon
+		synctest.Wait()
+		held := make(chan struct{})
+		leader.do(func() { leader.held = held })
+		leader.append(p0, "lost")
+		synctest.Wait() // the answer with it is under way
+		leader.do(func() {
+			leader.held = nil
+			require.NoError(t, x.log.TruncateFullyAndStartAt(0))
+		})
+		leader.lead(p0, 1)
+		leader.append(p0, "kept")
+		w.follow(p0, 1, 1)
+		synctest.Wait()
+		w.shortest = 1
+		close(held)
+		elapse(time.Second)
+		w.same(p0, 1)
+		require.EqualValues(t, 1, w.shortest, "there was nothing to truncate")
 	})
 }
 

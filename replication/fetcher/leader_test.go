@@ -44,7 +44,8 @@ type node struct {
 	news     chan struct{} // closed when something has changed
 	session  *sessionOf
 	requests []*kmsg.FetchRequest
-	conns    int
+	conns    int // there ever were
+	open     int
 	down     bool
 
 	// tamper changes an answer before it goes out; held sends it only when the
@@ -151,12 +152,14 @@ func (n *node) dial(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("connection refused")
 	}
 	n.conns++
+	n.open++
 	ours, theirs := net.Pipe()
 	go n.serve(theirs)
 	return ours, nil
 }
 
 func (n *node) serve(c net.Conn) {
+	defer n.do(func() { n.open-- })
 	defer c.Close()
 	requests := make(chan []byte)
 	go func() {

@@ -222,15 +222,20 @@ func TestASmallAnswerServesAllInTurn(t *testing.T) {
 					for range 20 {
 						leader.append(p, "some record")
 					}
-					w.follow(p, 1, 0)
 				}
+				var follow []fetcher.Following
+				for _, p := range all {
+					w.order(p, 1, 0)
+					follow = append(follow, fetcher.Following{Partition: p, TopicID: idOf(p.Topic), Leader: 1})
+				}
+				w.Follow(follow...)
 				elapse(time.Second)
 				for _, p := range all {
 					w.same(p, 1)
 				}
 				if sessionless {
 					first := map[int32]bool{}
-					for _, q := range leader.asked()[20:50] {
+					for _, q := range leader.asked()[:30] {
 						first[q.Topics[0].Partitions[0].Partition] = true
 					}
 					require.Len(t, first, 10, "each fetch begins with another partition")
@@ -366,7 +371,7 @@ func TestPartitionsAreSpreadOverLoops(t *testing.T) {
 			w.follow(p, 1, 0)
 		}
 		elapse(600 * time.Millisecond)
-		require.Equal(t, 3, leader.conns)
+		require.Equal(t, 3, leader.open)
 		w.mu.Lock()
 		w.s.Loops = 1
 		w.mu.Unlock()
