@@ -1,7 +1,6 @@
 package zookeeper
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -29,8 +28,14 @@ func sessionPassword(id int64) []byte {
 	return out
 }
 
-// closeSession is the opcode that ends a session.
-const closeSession = -11
+// opClose is the opcode that ends a session, -11.
+const opClose = 0xFFFFFFF5
+
+var errNoSession = errors.New("the server knows no such session")
+
+// takeovers is how often ExpireSession tries: the client may take its session
+// back in between.
+const takeovers = 20
 
 // ExpireSession ends a client's session now, as if it had been silent for too
 // long: its ephemeral nodes go, and the client is told when it next speaks. It
@@ -39,49 +44,60 @@ const closeSession = -11
 func (s *Server) ExpireSession(ctx context.Context, id int64) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	var err error
+	for try := range takeovers {
+		err = s.expire(ctx, id)
+		if err == nil || try > 0 && errors.Is(err, errNoSession) {
+			return nil
+		}
+		if errors.Is(err, errNoSession) || ctx.Err() != nil {
+			break
+		}
+	}
+	return fmt.Errorf("zookeeper: end session %#x: %w", id, err)
+}
+
+func (s *Server) expire(ctx context.Context, id int64) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
-		return fmt.Errorf("zookeeper: %w", err)
+		return err
 	}
 	deadline, _ := ctx.Deadline()
-	err = errors.Join(c.SetDeadline(deadline), expire(c, id), c.Close())
-	if err != nil {
-		return fmt.Errorf("zookeeper: end session %#x: %w", id, err)
-	}
-	return nil
+	return errors.Join(c.SetDeadline(deadline), takeOver(c, id), c.Close())
 }
 
-func expire(c net.Conn, id int64) error {
+// takeOver sends both requests at once: the client, thrown out by the first,
+// comes back soon.
+func takeOver(c net.Conn, id int64) error {
 	connect := binary.BigEndian.AppendUint32(nil, 0)         // protocol version
 	connect = binary.BigEndian.AppendUint64(connect, 0)      // last zxid seen
 	connect = binary.BigEndian.AppendUint32(connect, 30_000) // timeout, ms
 	connect = binary.BigEndian.AppendUint64(connect, uint64(id))
 	connect = binary.BigEndian.AppendUint32(connect, 16)
 	connect = append(connect, sessionPassword(id)...)
-	answer, err := exchange(c, connect)
+	end := binary.BigEndian.AppendUint32(nil, 1) // xid
+	end = binary.BigEndian.AppendUint32(end, opClose)
+	if _, err := c.Write(append(frame(connect), frame(end)...)); err != nil {
+		return err
+	}
+	answer, err := readFrame(c)
 	if err != nil {
 		return err
 	}
 	// version, timeout, session id, password
 	if len(answer) < 16 || int64(binary.BigEndian.Uint64(answer[8:])) != id {
-		return errors.New("the server knows no such session")
+		return errNoSession
 	}
-	var end bytes.Buffer
-	for _, field := range []int32{1, closeSession} { // xid, opcode
-		if err := binary.Write(&end, binary.BigEndian, field); err != nil {
-			return err
-		}
-	}
-	_, err = exchange(c, end.Bytes())
+	_, err = readFrame(c)
 	return err
 }
 
-// exchange sends a frame and reads one.
-func exchange(c net.Conn, frame []byte) ([]byte, error) {
-	if _, err := c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...)); err != nil {
-		return nil, err
-	}
+func frame(body []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
+}
+
+func readFrame(c net.Conn) ([]byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(c, size[:]); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 // Waits between rounds over all servers while none can be reached.
 const (
 	firstWait = 20 * time.Millisecond
-	longWait  = time.Second
+	longWait  = time.Second / 2
 )
 
 var errOver = errors.New("the session is over")

@@ -64,7 +64,7 @@ func TestNoLostOrDoubledWrite(t *testing.T) {
 	e := zookeeper.StartEnsemble(t, 1)
 	s := e.Servers[0]
 	tr := open(t, zk.Options{Servers: []string{s.Addr}, Chroot: "/a/chroot", SessionTimeout: 30 * time.Second})
-	const writers, kills = 6, 4
+	const writers, kills = 6, 3
 	require.NoError(t, tree.EnsureAll(tr, "/counts", "/names"))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -176,85 +176,6 @@ func TestWatchesOutliveTheConnection(t *testing.T) {
 		require.Empty(t, silent)
 		require.NoError(t, tree.EnsureAll(other, "/gone"))
 	}
-}
-
-// gate is a way to a server that can be shut: connections break, and new ones
-// are refused.
-type gate struct {
-	t      *testing.T
-	l      net.Listener
-	target string
-	mu     sync.Mutex
-	closed bool
-	conns  []net.Conn
-	wg     sync.WaitGroup
-}
-
-func newGate(t *testing.T, target string) *gate {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	g := &gate{t: t, l: l, target: target}
-	g.wg.Go(g.serve)
-	t.Cleanup(func() {
-		_ = l.Close()
-		g.shut()
-		g.wg.Wait()
-	})
-	return g
-}
-
-func (g *gate) addr() string { return g.l.Addr().String() }
-
-func (g *gate) serve() {
-	for {
-		in, err := g.l.Accept()
-		if err != nil {
-			return
-		}
-		g.mu.Lock()
-		out, err := net.Dial("tcp", g.target)
-		if err != nil || g.closed {
-			_ = in.Close()
-			if err == nil {
-				_ = out.Close()
-			}
-			g.mu.Unlock()
-			continue
-		}
-		g.conns = append(g.conns, in, out)
-		g.mu.Unlock()
-		g.wg.Go(func() { pipe(in, out) })
-		g.wg.Go(func() { pipe(out, in) })
-	}
-}
-
-// pipe passes on what comes until either side ends.
-func pipe(to, from net.Conn) {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
-			_ = to.Close()
-			_ = from.Close()
-			return
-		}
-	}
-}
-
-func (g *gate) shut() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
-	for _, c := range g.conns {
-		_ = c.Close()
-	}
-	g.conns = nil
-}
-
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = false
 }
 
 func TestEnsembleGoesOnWithoutAServer(t *testing.T) {

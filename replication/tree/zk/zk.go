@@ -226,20 +226,24 @@ func (t *Tree) serve() {
 	}
 }
 
-// makeChroot makes the nodes of the chroot that are missing.
+// makeChroot makes the nodes of the chroot that are missing. Who may not create
+// them may still find them made.
 func (t *Tree) makeChroot() error {
 	for i := 1; i <= len(t.chroot); i++ {
 		if i < len(t.chroot) && t.chroot[i] != '/' {
 			continue
 		}
 		_, err := t.multi([]tree.Op{tree.Create(t.chroot[:i], nil, 0)})
-		// Who may not create below the root may find the chroot made already.
-		if err != nil && !errors.Is(err, tree.ErrNodeExists) && !errors.Is(err, tree.ErrNoAuth) {
+		if errors.Is(err, tree.ErrNoAuth) {
+			if n, e := t.read(t.chroot[:i]); errors.Is(e, tree.ErrNoAuth) || n.Stat.Version >= 0 && e == nil {
+				continue
+			}
+		}
+		if err != nil && !errors.Is(err, tree.ErrNodeExists) {
 			return fmt.Errorf("zookeeper: make the chroot: %w", err)
 		}
 	}
-	_, err := t.Exists("/", nil)
-	return err
+	return nil
 }
 
 // logger gives the library's messages to slog.
