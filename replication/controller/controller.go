@@ -86,14 +86,6 @@ type Options struct {
 	Logger *slog.Logger     // nil: slog.Default()
 }
 
-// Dispatch is what brokers must be told after a decision.
-type Dispatch struct {
-	Epoch         int32        // of the controller
-	Before, After *image.Image // of the decision; After's brokers are those to reach
-	Orders        []plan.Order
-	Announcements []plan.Announcement
-}
-
 // Balance is how partitions go back to their preferred leaders by themselves.
 type Balance struct {
 	Enabled    bool          // auto.leader.rebalance.enable
