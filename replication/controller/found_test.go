@@ -168,8 +168,10 @@ func TestAlterPartition(t *testing.T) {
 	_, err := ctl.ControlledShutdown(t.Context(), 1, -1)
 	require.NoError(t, err)
 	require.Equal(t, kerr.IneligibleReplica.Code, code(c.alter("t", 0, now, v, 0, 1)))
-	require.Equal(t, kerr.UnknownTopicID.Code, code(c.alter("nope", 0, now, v, 0)))
 	q := c.alter("t", 0, now, v, 0, 1)
+	q.Topics[0].TopicID[15]++
+	require.Equal(t, kerr.UnknownTopicID.Code, code(q))
+	q = c.alter("t", 0, now, v, 0, 1)
 	q.BrokerEpoch--
 	require.Equal(t, kerr.StaleBrokerEpoch.Code, ctl.AlterPartition(t.Context(), q).ErrorCode)
 	require.Equal(t, kerr.NotController.Code, c.other().ctl.AlterPartition(t.Context(), q).ErrorCode)
