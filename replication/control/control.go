@@ -22,7 +22,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -33,10 +32,6 @@ import (
 	"github.com/leatmq/leat/replication/fetcher"
 	"github.com/leatmq/leat/replication/image"
 )
-
-// errNoFollowers is the outcome of an order that only a broker among others can
-// obey.
-var errNoFollowers = errors.New("this broker follows nobody")
 
 // Options are what orders are carried out on, and who is told.
 type Options struct {
@@ -55,10 +50,6 @@ type Options struct {
 	// has told of brokers but of no topics: if there are none, the picture is
 	// complete. Nil: some.
 	Topics func() (int, error)
-
-	// Follow and Stop make a replica a follower, and end its role.
-	Follow func(p checkpoint.Partition, st partition.State) error
-	Stop   func(p checkpoint.Partition) error
 
 	// Fetch has followers copy from their leader, each at the leader's epoch;
 	// Unfetch ends it. They are fetcher.Fetcher's Follow and Unfollow. Nil:
@@ -125,12 +116,6 @@ func New(o Options) *Control {
 	}
 	if o.Unfetch == nil {
 		o.Unfetch = func(...checkpoint.Partition) {}
-	}
-	if o.Follow == nil {
-		o.Follow = func(checkpoint.Partition, partition.State) error { return errNoFollowers }
-	}
-	if o.Stop == nil {
-		o.Stop = func(checkpoint.Partition) error { return errNoFollowers }
 	}
 	if o.BrokerEpoch == nil {
 		o.BrokerEpoch = func() int64 { return -1 }

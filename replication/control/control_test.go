@@ -1,9 +1,10 @@
 package control_test
 
 import (
-	"context"
+	stdcontext "context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 
@@ -16,28 +17,42 @@ import (
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/control"
+	"github.com/leatmq/leat/replication/fetcher"
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/plan"
 )
 
 // rig is a set of partitions on a disk in memory, and what obeys over it.
 type rig struct {
+	fs      *crashfs.FS
+	dirs    *dir.Set
 	set     *partition.Set
 	control *control.Control
 
-	mu    sync.Mutex
-	told  []string
-	asked int // how often a configuration was made
+	mu       sync.Mutex
+	told     []string
+	asked    int // how often a configuration was made
+	fetching map[checkpoint.Partition]fetcher.Following
+	configs  map[string]map[string]string // of topics, in the tree
+	read     []string                     // topics whose configuration was read
+	epoch    int64                        // of the broker
+	topics   int                          // in the tree
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig { return newRigOf(t, 0) }
+
+// newRigOf is a rig of a broker's.
+func newRigOf(t testing.TB, broker int32) *rig {
 	quiet := slog.New(slog.DiscardHandler)
-	dirs, err := dir.Open([]string{"/data"}, dir.Options{FS: crashfs.New(crashfs.Options{}), Logger: quiet, MinFree: -1})
+	r := &rig{fs: crashfs.New(crashfs.Options{}), fetching: map[checkpoint.Partition]fetcher.Following{}, topics: 1, epoch: 1}
+	var err error
+	r.dirs, err = dir.Open([]string{"/data"}, dir.Options{FS: r.fs, Logger: quiet, MinFree: -1})
 	require.NoError(t, err)
-	r := &rig{set: partition.NewSet(partition.Options{Dirs: dirs, Logger: quiet})}
+	dirs := r.dirs
+	r.set = partition.NewSet(partition.Options{Dirs: dirs, Logger: quiet})
 	t.Cleanup(func() {
 		r.set.Close()
-		require.NoError(t, dirs.Close(context.Background()))
+		require.NoError(t, dirs.Close(stdcontext.Background()))
 	})
 	note := func(format string, args ...any) {
 		r.mu.Lock()
@@ -45,7 +60,30 @@ func newRig(t *testing.T) *rig {
 		r.told = append(r.told, fmt.Sprintf(format, args...))
 	}
 	r.control = control.New(control.Options{
-		Partitions: r.set,
+		BrokerID:    broker,
+		BrokerEpoch: func() int64 { return r.epoch },
+		Partitions:  r.set,
+		Configs: func(_ stdcontext.Context, topics []string) error {
+			r.read = append(r.read, topics...)
+			for _, name := range topics {
+				r.control.SetConfig(image.Entity{Type: image.TopicEntity, Name: name}, r.configs[name])
+			}
+			return nil
+		},
+		Topics: func() (int, error) { return r.topics, nil },
+		Fetch: func(list ...fetcher.Following) {
+			for _, f := range list {
+				r.fetching[f.Partition] = f
+			}
+		},
+		Unfetch: func(list ...checkpoint.Partition) {
+			for _, p := range list {
+				delete(r.fetching, p)
+			}
+		},
+		Resigned: func(topic string, p, epoch int32) { note("resigned %s-%d at %d", topic, p, epoch) },
+		Gone:     func(topics []string) { note("gone %s", strings.Join(topics, " ")) },
+		Logger:   quiet,
 		TopicConfig: func(own map[string]string) log.Config {
 			r.asked++
 			c := log.DefaultConfig()
@@ -121,10 +159,10 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestEndOfContextCutsOff(t *testing.T) {
 	r := newRig(t)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := stdcontext.WithCancel(t.Context())
 	cancel()
 	for _, err := range r.control.Apply(ctx, []plan.Order{lead("a", 0, 0), lead("a", 1, 0)}) {
-		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, stdcontext.Canceled)
 	}
 	require.Empty(t, r.set.All())
 	require.Empty(t, r.told)

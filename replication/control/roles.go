@@ -166,12 +166,13 @@ func (c *Control) assign(ctx context.Context, list []assignment) {
 func (c *Control) take(a *assignment, configs tuned) int16 {
 	st := partition.State{
 		TopicID: a.id, Leader: a.to.Leader, LeaderEpoch: a.to.LeaderEpoch, ISR: a.to.ISR, Replicas: a.to.Replicas,
-		PartitionEpoch: a.to.ZKVersion, Config: *configs.configs[a.p.Topic], New: a.to.IsNew,
+		PartitionEpoch: a.to.ZKVersion, LeaderRecovery: a.to.LeaderRecoveryState,
+		Config: *configs.configs[a.p.Topic], New: a.to.IsNew,
 	}
 	if a.to.Leader == c.o.BrokerID {
 		return c.code("a partition cannot be led", a.p, c.o.Partitions.Lead(a.p, st))
 	}
-	return c.code("a partition cannot be followed", a.p, c.o.Follow(a.p, st))
+	return c.code("a partition cannot be followed", a.p, c.o.Partitions.Follow(a.p, st))
 }
 
 // settle keeps what has been taken, starts the fetching and tells the others.

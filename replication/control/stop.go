@@ -95,20 +95,30 @@ func endings(q *kmsg.StopReplicaRequest) (*kmsg.StopReplicaResponse, []ending) {
 }
 
 // mayEnd returns 0, or the code with which an order to stop is refused. An order
-// to delete a topic that the picture shows alive is one about an earlier topic
-// of that name, come late: a controller tells of the deletion first. mu is held.
+// to delete a topic that the controller has not told the end of is one about an
+// earlier topic of that name, come late; and so is one of an epoch that the
+// controller has not told of. mu is held.
 func (c *Control) mayEnd(e *ending) int16 {
 	had := c.hosted[e.p]
 	switch {
 	case c.offline(e.p):
 		return kerr.KafkaStorageError.Code
 	case e.epoch == deletedEpoch:
-		t := c.Image().Topic(e.p.Topic)
-		if t != nil && (had == nil || !differ(had.id, t.ID)) {
+		there := c.Image().Topic(e.p.Topic) != nil
+		if had != nil && !had.id.IsZero() {
+			there = !c.gone.ids[had.id]
+		}
+		if there {
 			return kerr.FencedLeaderEpoch.Code
 		}
-	case had != nil && e.epoch != noEpoch && e.epoch < had.epoch:
+	case had == nil || e.epoch == noEpoch:
+	case e.epoch < had.epoch:
 		return kerr.FencedLeaderEpoch.Code
+	case e.epoch > had.epoch:
+		shown := c.Image().Partition(e.p.Topic, e.p.Index)
+		if shown != nil && shown.Replicas != nil && e.epoch > shown.LeaderEpoch {
+			return kerr.FencedLeaderEpoch.Code
+		}
 	}
 	return 0
 }
@@ -118,7 +128,8 @@ func (c *Control) end(e *ending) int16 {
 	if e.delete {
 		return c.code("a partition cannot be deleted", e.p, c.o.Partitions.Delete(e.p))
 	}
-	return c.code("a partition cannot be given up", e.p, c.o.Stop(e.p))
+	c.o.Partitions.Stop(e.p)
+	return 0
 }
 
 // ended keeps what has been done and tells the others. mu is held.
