@@ -10,6 +10,7 @@ import (
 	"github.com/leatmq/leat/broker/server"
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/plan"
+	"github.com/leatmq/leat/replication/throttle"
 )
 
 // Cluster is what a broker of several has beside those of a single node: the
@@ -28,6 +29,9 @@ type Cluster struct {
 	// Ask has the active controller answer a request, wherever it is. It asks
 	// again while there is none, until ctx ends.
 	Ask func(context.Context, kmsg.Request) (kmsg.Response, error)
+	// Throttle bounds what followers that are not in sync may fetch; nil: nothing
+	// does.
+	Throttle *throttle.Quota
 	// Internal are Kafka's own topics, as they are made when they are first used.
 	Internal map[string]plan.TopicSpec
 	// Await returns when this broker's picture is as seen wants it, or with

@@ -24,6 +24,10 @@ func (a *API) countProduced(c *produceCall) {
 
 // countFetched counts what each partition has in a Fetch answer.
 func (a *API) countFetched(c *fetchCall) {
+	if c.q.replica >= 0 {
+		a.countReplicated(c)
+		return
+	}
 	if a.Metrics == nil {
 		return
 	}
@@ -44,6 +48,33 @@ func (a *API) countFetched(c *fetchCall) {
 			a.Metrics.Topic(t.Name).FetchFailed()
 		default:
 			a.Metrics.Topic(t.Name).Fetched(row.slice.Len() + row.old.len())
+		}
+	}
+}
+
+// countReplicated counts what goes out to a follower: against the bound of
+// replication, and not as what consumers get.
+func (a *API) countReplicated(c *fetchCall) {
+	if a.Cluster == nil || a.Cluster.Throttle == nil {
+		return
+	}
+	now := a.Now()
+	for i := range c.out.rows {
+		row := &c.out.rows[i]
+		n := row.bytes()
+		if n == 0 {
+			continue
+		}
+		name := string(row.topic)
+		if c.q.version >= 13 {
+			t := a.Image().TopicByID(row.id)
+			if t == nil {
+				continue
+			}
+			name = t.Name
+		}
+		if a.Cluster.Throttle.Holds(name, row.index) {
+			a.Cluster.Throttle.Record(now, n)
 		}
 	}
 }

@@ -3,10 +3,13 @@ package api
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/broker/server"
+	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/partition/wait"
 )
 
 // What only DeleteRecords refuses.
@@ -17,8 +20,11 @@ var errNotDeletable = errors.New("cleanup.policy of the topic does not allow del
 // at once; the files go with the next retention.
 //
 //	v2  flexible
-func (a *API) deleteRecords(_ context.Context, _ *server.Request, q *kmsg.DeleteRecordsRequest) (*kmsg.DeleteRecordsResponse, error) {
+func (a *API) deleteRecords(ctx context.Context, _ *server.Request, q *kmsg.DeleteRecordsRequest) (*kmsg.DeleteRecordsResponse, error) {
 	out := kmsg.NewPtrDeleteRecordsResponse()
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(max(q.TimeoutMillis, 0))*time.Millisecond)
+	defer cancel()
+	var started []deletion
 	for i := range q.Topics {
 		t := &q.Topics[i]
 		row := kmsg.NewDeleteRecordsResponseTopic()
@@ -26,30 +32,79 @@ func (a *API) deleteRecords(_ context.Context, _ *server.Request, q *kmsg.Delete
 		for _, p := range t.Partitions {
 			cell := kmsg.NewDeleteRecordsResponseTopicPartition()
 			cell.Partition = p.Partition
-			low, err := a.deleteUpTo(t.Topic, p.Partition, p.Offset)
-			cell.LowWatermark, cell.ErrorCode = low, codeOf(err)
+			leader, start, err := a.deleteUpTo(t.Topic, p.Partition, p.Offset)
+			cell.LowWatermark, cell.ErrorCode = start, codeOf(err)
+			if err == nil {
+				started = append(started, deletion{leader, start, len(out.Topics), len(row.Partitions)})
+			}
 			row.Partitions = append(row.Partitions, cell)
 		}
 		out.Topics = append(out.Topics, row)
 	}
+	for _, d := range started {
+		cell := &out.Topics[d.topic].Partitions[d.cell]
+		low, err := d.finish(ctx)
+		cell.LowWatermark, cell.ErrorCode = low, codeOf(err)
+	}
 	return out, nil
 }
 
+// deletion is done here, and perhaps not yet where the other replicas are.
+type deletion struct {
+	leader      *partition.Leader
+	start       int64 // where all replicas are to start
+	topic, cell int   // of the answer
+}
+
+// finish waits until all live replicas start behind the records deleted, and
+// returns the low watermark. Errors: partition.ErrNotLeader when the leadership
+// ends first, ctx's.
+func (d *deletion) finish(ctx context.Context) (int64, error) {
+	if low := d.leader.LowWatermark(); low >= d.start {
+		return low, nil
+	}
+	woken := make(chan struct{}, 1)
+	w := new(wait.Watcher)
+	k := &wait.Link{Want: wait.Low, From: d.start}
+	w.Watch(d.leader.Replica().Watchers(), k)
+	defer w.Unwatch(k)
+	for {
+		if c := w.Changed(); c != nil {
+			w.Seen(c)
+		}
+		if low := d.leader.LowWatermark(); low >= d.start {
+			return low, nil
+		}
+		if err := d.leader.Alive(); err != nil {
+			return -1, err
+		}
+		if !w.Arm(1, func() { woken <- struct{}{} }) {
+			continue
+		}
+		select {
+		case <-woken:
+		case <-ctx.Done():
+			return -1, ctx.Err()
+		}
+	}
+}
+
 // deleteUpTo returns the new start of the log, -1 with an error.
-func (a *API) deleteUpTo(name string, index int32, offset int64) (int64, error) {
+func (a *API) deleteUpTo(name string, index int32, offset int64) (*partition.Leader, int64, error) {
 	replica, err := a.find([]byte(name), noID, index)
 	if err != nil {
-		return -1, err
+		return nil, -1, err
 	}
 	if isInternal([]byte(name)) {
-		return -1, errInternalTopic
+		return nil, -1, errInternalTopic
 	}
 	leader, err := replica.Leader(-1)
 	if err != nil {
-		return -1, err
+		return nil, -1, err
 	}
 	if !leader.Log().Config().Delete {
-		return -1, errNotDeletable
+		return nil, -1, errNotDeletable
 	}
-	return leader.DeleteRecords(offset)
+	start, err := leader.DeleteRecords(offset)
+	return leader, start, err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/controller"
+	"github.com/leatmq/leat/replication/envoy"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
 )
@@ -37,6 +38,8 @@ var codes = []struct {
 	{partition.ErrFencedEpoch, kerr.FencedLeaderEpoch},
 	{partition.ErrUnknownEpoch, kerr.UnknownLeaderEpoch},
 	{partition.ErrNotEnoughReplicas, kerr.NotEnoughReplicas},
+	{partition.ErrNotEnoughReplicasAfterAppend, kerr.NotEnoughReplicasAfterAppend},
+	{partition.ErrNotFollower, kerr.NotLeaderForPartition},
 	{partition.ErrInconsistentID, kerr.InconsistentTopicID},
 	{partition.ErrStaleEpoch, kerr.FencedLeaderEpoch},
 
@@ -114,6 +117,13 @@ var codes = []struct {
 	{plan.ErrIneligibleReplica, kerr.IneligibleReplica},
 	{controller.ErrNotController, kerr.NotController},
 	{controller.ErrPending, kerr.RequestTimedOut},
+	{envoy.ErrNoController, kerr.NotController},
+	{plan.ErrNotController, kerr.NotController},
+	{plan.ErrUnknownBroker, kerr.BrokerNotAvailable},
+	{plan.ErrStaleBrokerEpoch, kerr.StaleBrokerEpoch},
+	{plan.ErrFencedLeaderEpoch, kerr.FencedLeaderEpoch},
+	{plan.ErrInvalidUpdateVersion, kerr.InvalidUpdateVersion},
+	{plan.ErrIneligibleReplica, kerr.IneligibleReplica},
 	{context.DeadlineExceeded, kerr.RequestTimedOut},
 	{context.Canceled, kerr.NotController}, // the broker stops: ask again, elsewhere or later
 	{topic.ErrInvalidName, kerr.InvalidTopicException},

@@ -46,6 +46,9 @@ var internal = map[string]string{
 	"member.ErrInconsistentCluster":     "at start: the broker does not start",
 	"member.ErrRegistered":              "likewise",
 	"member.ErrEndpointTaken":           "likewise",
+	"partition.ErrNotAtEnd":             "the follower fetches again",
+	"channel.ErrReset":                  "the controller makes its own error of it",
+	"tree.ErrNoAuth":                    "the tree refuses a broker: the part that asked fails",
 	"api.ErrMalformed":                  "the connection is closed",
 	"api.ErrTooMany":                    "the connection is closed",
 }

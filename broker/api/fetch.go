@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -28,6 +29,7 @@ type fetchCall struct {
 	want     int  // bytes of records that end the waiting
 	minOne   bool // the next batch goes out whole, however large
 	urgent   bool // something must be told at once
+	first    bool // a follower's fetch is looked at for the first time: it acknowledges
 	listener string
 
 	seen map[*partition.Replica]int // to find duplicates
@@ -49,7 +51,8 @@ func (a *API) fetch(_ context.Context, r *server.Request, w *server.Response) se
 		a.putFetch(c)
 		return r.Untrusted(err)
 	}
-	c.begin(a.Config.Int("fetch.max.bytes"), r.Conn.Listener())
+	c.begin(a.maxFetch(&c.q), r.Conn.Listener())
+	c.first = true
 	if outcome, parked := a.answerFetch(c, r); parked {
 		return outcome
 	}
@@ -79,7 +82,16 @@ func (a *API) answerFetch(c *fetchCall, r *server.Request) (server.Outcome, bool
 		return 0, false
 	}
 	c.rewind()
+	c.first = false
 	return a.fetchSession(c, newSession(c), r)
+}
+
+// maxFetch bounds the answer to a consumer; a follower has its own bound.
+func (a *API) maxFetch(q *fetchRequest) int {
+	if q.replica >= 0 {
+		return math.MaxInt32
+	}
+	return a.Config.Int("fetch.max.bytes")
 }
 
 // begin readies the call for the request it has decoded.
@@ -153,7 +165,7 @@ func (c *fetchCall) leaveDuplicates() {
 
 // addRow appends an empty row for a part. It is valid until the next.
 func (c *fetchCall) addRow(p *fetchPart) *fetchRow {
-	c.out.rows = append(c.out.rows, fetchRow{topic: p.topic, id: p.id, index: p.index})
+	c.out.rows = append(c.out.rows, fetchRow{topic: p.topic, id: p.id, index: p.index, preferred: -1})
 	return &c.out.rows[len(c.out.rows)-1]
 }
 
@@ -207,6 +219,9 @@ func (a *API) sessionOf(c *fetchCall) (*session.Session, error) {
 		return nil, nil
 	}
 	s := newSession(c)
+	if q.replica >= 0 {
+		s.OfFollower()
+	}
 	if a.sessions.Keep(s) == 0 {
 		s.Discard()
 		return nil, nil

@@ -60,6 +60,7 @@ func sameFetch(t *testing.T, body []byte, version int16, got *fetchRequest) {
 			require.Equal(t, p.CurrentLeaderEpoch, part.LeaderEpoch)
 			require.Equal(t, p.FetchOffset, part.Offset)
 			require.Equal(t, p.LastFetchedEpoch, part.LastFetchedEpoch)
+			require.Equal(t, p.LogStartOffset, part.LogStart)
 			require.Equal(t, p.PartitionMaxBytes, part.MaxBytes)
 			i++
 		}
@@ -146,6 +147,8 @@ func (a *fetchAnswer) randomRow(r *rand.Rand, topic *kmsg.FetchResponseTopic) km
 		row.hint = hint{known: true, id: int32(r.IntN(9)), epoch: 4}
 		p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = row.hint.id, 4
 	}
+	row.preferred = int32(r.IntN(4) - 1)
+	p.PreferredReadReplica = row.preferred
 	a.rows = append(a.rows, row)
 	return p
 }

@@ -38,6 +38,7 @@ type fetchRow struct {
 	aborted       span // of fetchAnswer.aborted
 	noAborted     bool // null and not an empty list
 	diverging     *partition.Divergence
+	preferred     int32 // replica that the consumer should read instead, -1: none
 	hint          hint
 }
 
@@ -70,7 +71,7 @@ func (a *fetchAnswer) release() {
 //	v4   + last stable offset, aborted transactions
 //	v5   + log start offset
 //	v7   + code and session of the whole answer
-//	v11  + replica that should be read instead: there is none
+//	v11  + replica that should be read instead (KIP-392)
 //	v12  flexible; + where the logs diverge, who leads
 //	v13  topic ids instead of names
 //	v16  + where the leaders are reached
@@ -138,7 +139,7 @@ func (a *fetchAnswer) row(r *fetchRow, w *writer, out *server.Response) {
 		a.abortedOf(r, w)
 	}
 	if a.version >= 11 {
-		w.int32(-1) // read from this replica
+		w.int32(r.preferred)
 	}
 	w.length(r.bytes(), true)
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/record"
 	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/partition/isr"
 	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/plan"
 )
@@ -55,24 +56,10 @@ func (a *API) findByID(id topic.ID, index int32) (*partition.Replica, error) {
 // the answer has room. It returns whether records were left behind for another
 // fetch.
 func (a *API) readRow(c *fetchCall, row *fetchRow, replica *partition.Replica, ask session.Asked) (more bool) {
-	leader, err := c.mayRead(replica, ask)
-	if err != nil {
-		a.refuseRow(c, row, err)
-		row.noAborted = true
-		return false
-	}
 	from := len(c.out.aborted)
-	committed := c.q.isolation == 1
-	got, err := leader.Read(partition.ReadRequest{
-		Offset:           ask.Offset,
-		MaxBytes:         min(int(ask.MaxBytes), c.left),
-		MinOne:           c.minOne,
-		Committed:        committed,
-		LastFetchedEpoch: ask.LastFetchedEpoch,
-		Aborted:          c.out.aborted,
-	})
+	got, err := a.read(c, row, replica, ask)
 	if err == nil && c.q.version < 4 && got.Slice.Len() > 0 {
-		err = c.convert(row, leader, &got, ask)
+		err = c.convert(row, replica, &got, ask)
 	}
 	if err != nil {
 		got.Slice.Release()
@@ -80,39 +67,92 @@ func (a *API) readRow(c *fetchCall, row *fetchRow, replica *partition.Replica, a
 		row.noAborted = true
 		return false
 	}
+	committed := c.q.isolation == 1
 	c.out.aborted = got.Aborted
 	slices.SortFunc(c.out.aborted[from:], func(x, y log.AbortedTxn) int { return cmp.Compare(x.FirstOffset, y.FirstOffset) })
 	row.highWatermark, row.lastStable, row.logStart = got.HighWatermark, got.LastStable, got.StartOffset
 	row.slice, row.diverging = got.Slice, got.Diverging
 	row.aborted, row.noAborted = span{from, len(got.Aborted)}, !committed
-	if row.diverging != nil {
+	if row.diverging != nil || row.preferred >= 0 {
 		c.urgent = true
 		return false
 	}
 	c.count(row.bytes())
-	return ask.Offset < bound(&got, committed)
+	return ask.Offset < c.bound(&got)
+}
+
+// read reads for a follower or a consumer.
+func (a *API) read(c *fetchCall, row *fetchRow, replica *partition.Replica, ask session.Asked) (partition.Reading, error) {
+	q := partition.ReadRequest{
+		Offset:           ask.Offset,
+		MaxBytes:         min(int(ask.MaxBytes), c.left),
+		MinOne:           c.minOne,
+		Committed:        c.q.isolation == 1,
+		LastFetchedEpoch: ask.LastFetchedEpoch,
+		Aborted:          c.out.aborted,
+	}
+	switch {
+	case c.q.replica >= 0:
+		return a.readFollower(c, replica, ask, q)
+	case ask.MaxBytes < 0:
+		return partition.Reading{}, errIsolation
+	case c.q.version < 11:
+		leader, err := c.mayRead(replica, ask)
+		if err != nil {
+			return partition.Reading{}, err
+		}
+		return leader.Read(q)
+	}
+	if row.preferred = a.preferred(c, replica, ask); row.preferred >= 0 {
+		q.MaxBytes, q.MinOne = 0, false
+	}
+	return replica.Read(ask.LeaderEpoch, q)
+}
+
+// readFollower reads to the end of the log, and notes what the fetch says about
+// the follower.
+func (a *API) readFollower(c *fetchCall, replica *partition.Replica, ask session.Asked, q partition.ReadRequest) (partition.Reading, error) {
+	leader, err := replica.Leader(ask.LeaderEpoch)
+	if err != nil {
+		return partition.Reading{}, err
+	}
+	q.Committed = false
+	if a.throttled(c, leader) {
+		q.MaxBytes, q.MinOne = 0, false
+	}
+	got, err := leader.ReadFollower(partition.FollowerRead{Replica: c.q.replica, LeaderEpoch: ask.LeaderEpoch, ReadRequest: q})
+	if err != nil || got.Diverging != nil || !c.first {
+		return got, err
+	}
+	leader.FollowerFetched(c.q.replica, isr.Fetch{Offset: ask.Offset, Start: ask.LogStart, LeaderEnd: got.EndOffset})
+	got.HighWatermark = leader.HighWatermark() // the follower may have raised it
+	return got, nil
+}
+
+// throttled says whether a follower has to wait, because others replicate as
+// much as they may (KIP-73). One that is in sync never has to.
+func (a *API) throttled(c *fetchCall, leader *partition.Leader) bool {
+	if a.Cluster == nil || a.Cluster.Throttle == nil {
+		return false
+	}
+	id := leader.Replica().ID()
+	return a.Cluster.Throttle.Holds(id.Topic, id.Index) && a.Cluster.Throttle.Exceeded(a.Now()) &&
+		!slices.Contains(leader.ISR(), c.q.replica)
 }
 
 // bound is the offset below which the reader may read.
-func bound(got *partition.Reading, committed bool) int64 {
-	if committed {
+func (c *fetchCall) bound(got *partition.Reading) int64 {
+	switch {
+	case c.q.replica >= 0:
+		return got.EndOffset
+	case c.q.isolation == 1:
 		return got.LastStable
 	}
 	return got.HighWatermark
 }
 
-// mayRead finds the leader, if the request may be served by it.
+// mayRead finds the leader, if an old consumer may be served by it.
 func (c *fetchCall) mayRead(replica *partition.Replica, ask session.Asked) (*partition.Leader, error) {
-	if c.q.replica >= 0 {
-		// A follower that the partition does not have.
-		if ask.LeaderEpoch >= 0 {
-			return nil, partition.ErrUnknownEpoch
-		}
-		return nil, partition.ErrNotLeader
-	}
-	if ask.MaxBytes < 0 {
-		return nil, errIsolation
-	}
 	leader, err := replica.Leader(ask.LeaderEpoch)
 	if err != nil || c.q.version >= 10 {
 		return leader, err
@@ -156,8 +196,8 @@ func (c *fetchCall) count(n int) {
 // convert puts the records that were read into the format of an old consumer.
 // Records that it must not see at all (control batches) are passed over, since
 // it would only ask for them again.
-func (c *fetchCall) convert(row *fetchRow, leader *partition.Leader, got *partition.Reading, ask session.Asked) error {
-	down := record.Down{From: ask.Offset, MaxInflated: leader.Log().Config().MaxInflatedBytes}
+func (c *fetchCall) convert(row *fetchRow, replica *partition.Replica, got *partition.Reading, ask session.Asked) error {
+	down := record.Down{From: ask.Offset, MaxInflated: replica.Log().Config().MaxInflatedBytes}
 	if c.q.version >= 2 {
 		down.Magic = 1
 	}
@@ -180,7 +220,7 @@ func (c *fetchCall) convert(row *fetchRow, leader *partition.Leader, got *partit
 			return nil
 		}
 		down.From = next
-		got.Slice, err = leader.Log().Read(log.ReadRequest{
+		got.Slice, err = replica.Log().Read(log.ReadRequest{
 			Offset: next, UpTo: got.HighWatermark, MaxBytes: max(int(ask.MaxBytes), 1), MinOne: true,
 		})
 		if err != nil {

@@ -2,9 +2,11 @@ package api
 
 import (
 	"errors"
+
 	"github.com/leatmq/leat/broker/server"
 	"github.com/leatmq/leat/broker/session"
 	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/partition/wait"
 )
 
 // newSession makes a session of the partitions that a request lists. It is in
@@ -45,6 +47,7 @@ func (a *API) fetchSession(c *fetchCall, s *session.Session, r *server.Request) 
 		s.Release()
 		return 0, false
 	}
+	a.lookAtAll(c, s)
 	a.fetchChanged(c, s, full)
 	if c.enough() {
 		c.finish(s)
@@ -58,7 +61,7 @@ func (a *API) fetchSession(c *fetchCall, s *session.Session, r *server.Request) 
 // full wants a row of every partition, also of those without news.
 func (a *API) fetchChanged(c *fetchCall, s *session.Session, full bool) {
 	for k := s.Watcher.Changed(); k != nil; {
-		if c.left == 0 && !c.minOne && !full {
+		if c.left == 0 && !c.minOne && !full && c.q.replica < 0 {
 			s.Watcher.Return(k)
 			return
 		}
@@ -80,20 +83,45 @@ func (a *API) readPart(c *fetchCall, s *session.Session, p *session.Part, full b
 	if !s.ByID() {
 		row.topic = p.Name()
 	}
-	if err := a.linkPart(s, p); err != nil {
+	if err := a.linkPart(c, s, p); err != nil {
 		a.refuseRow(c, row, err)
 		return true
 	}
 	more := a.readRow(c, row, p.Replica, p.Asked)
+	// A follower must hear of the high watermark, and not only with the next
+	// records: it may be the next leader, or have consumers of its own.
+	c.urgent = c.urgent || c.q.replica >= 0 && p.HighWatermark != row.highWatermark
 	if !full && !row.news() {
 		c.out.rows = c.out.rows[:len(c.out.rows)-1]
 	}
 	return more || row.code != 0 || row.diverging != nil
 }
 
+// fetchWants is what a fetch waits for at a partition. Followers with consumers
+// of their own want the high watermark too, as soon as it moves.
+func (a *API) fetchWants(q *fetchRequest) wait.Want {
+	switch {
+	case q.replica < 0:
+		return wait.Committed
+	case a.Config.String("replica.selector.class") != "":
+		return wait.WrittenOrCommitted
+	}
+	return wait.Written
+}
+
+// lookAtAll has every partition of a follower's session looked at now and then.
+// That of others is only looked at when something happens; but a follower that
+// asks for what is not there yet says with each fetch that it has everything,
+// and counts as out of sync when it has not said so for replica.lag.time.max.ms.
+func (a *API) lookAtAll(c *fetchCall, s *session.Session) {
+	if c.q.replica >= 0 {
+		s.MarkAll(a.Now(), a.Config.Duration("replica.lag.time.max.ms")/8)
+	}
+}
+
 // linkPart finds the replica of a partition and has it tell the session of
 // what happens, unless it does already.
-func (a *API) linkPart(s *session.Session, p *session.Part) error {
+func (a *API) linkPart(c *fetchCall, s *session.Session, p *session.Part) error {
 	if p.Replica != nil {
 		if _, err := p.Replica.Leader(-1); !errors.Is(err, partition.ErrUnknown) {
 			return nil
@@ -110,6 +138,7 @@ func (a *API) linkPart(s *session.Session, p *session.Part) error {
 		return err
 	}
 	p.Replica = replica
+	p.Link.Want = a.fetchWants(&c.q)
 	s.Watcher.Watch(replica.Watchers(), &p.Link)
 	return nil
 }
@@ -117,7 +146,7 @@ func (a *API) linkPart(s *session.Session, p *session.Part) error {
 // news says whether the row has what the client of an incremental session does
 // not know.
 func (r *fetchRow) news() bool {
-	return r.code != 0 || r.bytes() > 0 || r.diverging != nil ||
+	return r.code != 0 || r.bytes() > 0 || r.diverging != nil || r.preferred >= 0 ||
 		r.part.HighWatermark != r.highWatermark || r.part.StartOffset != r.logStart
 }
 

@@ -113,7 +113,8 @@ func (p *parkedFetch) gather(late bool) *fetchCall {
 	c.q.fetchTerms = p.terms
 	s.Watcher.Disarm()
 	for {
-		c.begin(p.api.Config.Int("fetch.max.bytes"), p.conn.Listener())
+		c.begin(p.api.maxFetch(&c.q), p.conn.Listener())
+		c.first = false
 		p.api.fetchChanged(c, s, p.full)
 		if late || c.enough() || s.Closed() {
 			p.answered = true

@@ -31,7 +31,8 @@ func (a *API) initProducerID(ctx context.Context, _ *server.Request, q *kmsg.Ini
 	}
 	id, err := a.producerIDs.next(ctx, a.ProducerIDs)
 	if err != nil {
-		out.ErrorCode = codeOf(err)
+		a.Logger.Warn("no producer ids", "error", err)
+		out.ErrorCode = kerr.CoordinatorLoadInProgress.Code // ask again, as Kafka says
 		return out, nil
 	}
 	out.ProducerID, out.ProducerEpoch = id, 0

@@ -56,7 +56,7 @@ func (a *API) listOffsets(_ context.Context, r *server.Request, q *kmsg.ListOffs
 			if twice[t.Topic][p.Partition] > 1 {
 				l.err = errTwice
 			} else {
-				l.leader, l.err = a.lookupLeader(&l, t.Topic)
+				l.err = a.lookIn(&l, t.Topic)
 			}
 			row.Partitions = append(row.Partitions, l.answer())
 		}
@@ -87,8 +87,17 @@ type lookup struct {
 	ask       *kmsg.ListOffsetsRequestTopicPartition
 	now       time.Time
 
-	leader *partition.Leader
-	err    error
+	at  standing
+	err error
+}
+
+// standing is a replica as it is looked at.
+type standing struct {
+	log   *log.Log
+	epoch int32 // of its leader
+	high  int64 // its high watermark
+	// fresh: a new leader that does not know yet how far its log is committed.
+	fresh bool
 }
 
 // offset is what a lookup found. The zero offset is not "none": see noOffset.
@@ -100,19 +109,40 @@ type offset struct {
 
 var noOffset = offset{offset: -1, timestamp: -1, epoch: -1}
 
-func (a *API) lookupLeader(l *lookup, topic string) (*partition.Leader, error) {
+// lookIn finds the replica that is asked.
+func (a *API) lookIn(l *lookup, topic string) error {
 	if l.isolation < 0 || l.isolation > 1 {
-		return nil, errIsolation
+		return errIsolation
 	}
 	replica, err := a.find([]byte(topic), noID, l.ask.Partition)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	epoch := int32(-1)
 	if l.version >= 4 {
 		epoch = l.ask.CurrentLeaderEpoch
 	}
-	return replica.Leader(epoch)
+	l.at, err = standingOf(replica, epoch, l.replica)
+	return err
+}
+
+// debugger is the replica id of one who looks into a replica, whatever its role.
+const debugger int32 = -2
+
+// standingOf is the leader's replica or, for a debugger, this broker's.
+func standingOf(r *partition.Replica, epoch, asks int32) (standing, error) {
+	leader, err := r.Leader(epoch)
+	switch {
+	case err == nil:
+		return standing{log: leader.Log(), epoch: leader.Epoch(), high: leader.HighWatermark(), fresh: leader.Fresh()}, nil
+	case asks != debugger || !errors.Is(err, partition.ErrNotLeader):
+		return standing{}, err
+	}
+	follower, err := r.Follower(epoch)
+	if err != nil {
+		return standing{}, err
+	}
+	return standing{log: r.Log(), epoch: follower.Epoch(), high: follower.HighWatermark()}, nil
 }
 
 // answer makes the row.
@@ -138,25 +168,25 @@ func (l *lookup) answer() kmsg.ListOffsetsResponseTopicPartition {
 func (l *lookup) bound() int64 {
 	switch {
 	case l.replica >= 0:
-		return l.leader.Log().EndOffset()
+		return l.at.log.EndOffset()
 	case l.isolation == 1:
-		return l.leader.LastStable()
+		return l.at.log.LastStableOffset(l.at.high)
 	}
-	return l.leader.HighWatermark()
+	return l.at.high
 }
 
 func (l *lookup) find() (offset, error) {
 	if !specialSince(l.ask.Timestamp, l.version) {
 		return noOffset, errTimestampVersion
 	}
-	lg, bound := l.leader.Log(), l.bound()
-	fresh := l.replica < 0 && l.leader.HighWatermark() < l.leader.Begin()
+	lg, bound := l.at.log, l.bound()
+	fresh := l.replica < 0 && l.at.fresh
 	switch l.ask.Timestamp {
 	case latestOffset:
 		if fresh {
 			return noOffset, errOffsetUnavailable
 		}
-		return offset{offset: bound, timestamp: -1, epoch: l.leader.Epoch()}, nil
+		return offset{offset: bound, timestamp: -1, epoch: l.at.epoch}, nil
 	case earliestOffset, earliestLocalOffset:
 		start := lg.StartOffset()
 		return offset{offset: start, timestamp: -1, epoch: lg.EpochAt(start)}, nil
@@ -200,7 +230,7 @@ func specialSince(timestamp int64, version int16) bool {
 // the end of what may be read; by time, from the last one on that was written
 // before it.
 func (l *lookup) segments() []int64 {
-	lg, bound := l.leader.Log(), l.bound()
+	lg, bound := l.at.log, l.bound()
 	all := lg.SegmentOffsets()
 	if n := len(all); n > 0 && lg.EndOffset() > all[n-1].Base {
 		all = append(all, log.SegmentOffset{Base: bound, Modified: l.now.UnixMilli()})

@@ -27,18 +27,24 @@ func (a *API) offsetForLeaderEpoch(_ context.Context, r *server.Request, q *kmsg
 		row := kmsg.NewOffsetForLeaderEpochResponseTopic()
 		row.Topic = t.Topic
 		for j := range t.Partitions {
-			row.Partitions = append(row.Partitions, a.endOfEpoch(t.Topic, &t.Partitions[j], r.Version))
+			row.Partitions = append(row.Partitions, a.endOfEpoch(t.Topic, &t.Partitions[j], asker{r.Version, q.ReplicaID}))
 		}
 		out.Topics = append(out.Topics, row)
 	}
 	return out, nil
 }
 
-func (a *API) endOfEpoch(name string, ask *kmsg.OffsetForLeaderEpochRequestTopicPartition, version int16) kmsg.OffsetForLeaderEpochResponseTopicPartition {
+// asker is who asks, and how.
+type asker struct {
+	version int16
+	replica int32 // -1: a consumer, -2: a debugger, else a follower
+}
+
+func (a *API) endOfEpoch(name string, ask *kmsg.OffsetForLeaderEpochRequestTopicPartition, from asker) kmsg.OffsetForLeaderEpochResponseTopicPartition {
 	row := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 	row.Partition, row.LeaderEpoch, row.EndOffset = ask.Partition, -1, -1
 	epoch := int32(-1)
-	if version >= 2 {
+	if from.version >= 2 {
 		epoch = ask.CurrentLeaderEpoch
 	}
 	replica, err := a.find([]byte(name), noID, ask.Partition)
@@ -46,11 +52,11 @@ func (a *API) endOfEpoch(name string, ask *kmsg.OffsetForLeaderEpochRequestTopic
 		row.ErrorCode = codeOf(err)
 		return row
 	}
-	leader, err := replica.Leader(epoch)
+	at, err := standingOf(replica, epoch, from.replica)
 	if err != nil {
 		row.ErrorCode = codeOf(err)
 		return row
 	}
-	row.LeaderEpoch, row.EndOffset = leader.Log().EndOffsetForEpoch(ask.LeaderEpoch)
+	row.LeaderEpoch, row.EndOffset = at.log.EndOffsetForEpoch(ask.LeaderEpoch)
 	return row
 }

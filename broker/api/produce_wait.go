@@ -12,15 +12,25 @@ import (
 // waits says whether some records are appended and not committed yet.
 func (c *produceCall) waits() bool {
 	for i := range c.parts {
-		if c.parts[i].uncommitted() {
+		if !c.parts[i].settled(c.acks) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p *producePart) uncommitted() bool {
-	return p.code == 0 && !p.skip && p.leader.HighWatermark() < p.wait
+// settled says whether nothing is to be waited for. A row that can no longer be
+// committed becomes an error.
+func (p *producePart) settled(acks int16) bool {
+	if p.code != 0 || p.skip {
+		return true
+	}
+	done, err := p.leader.Settled(acks, p.wait)
+	if err != nil {
+		p.fail(err)
+		return true
+	}
+	return done
 }
 
 // parkedProduce is an answer that waits until its records are committed.
@@ -44,14 +54,22 @@ func (a *API) parkProduce(c *produceCall, r *server.Request) {
 	p.wake = func() { p.attempt(false) }
 	p.deadline.Expire = p.expire
 	for i := range c.parts {
-		if part := &c.parts[i]; part.uncommitted() {
-			p.links[i].From = part.wait
+		if part := &c.parts[i]; !part.settled(c.acks) {
+			p.links[i].From, p.links[i].Want = part.wait, waitsFor(c.acks)
 			p.watcher.Watch(part.replica.Watchers(), &p.links[i])
 		}
 	}
 	patience := time.Duration(max(c.timeoutMs, 0)) * time.Millisecond
 	a.deadlines.Add(&p.deadline, r.Received.Add(patience))
 	p.attempt(false)
+}
+
+// waitsFor is what an answer with these acks waits for.
+func waitsFor(acks int16) wait.Want {
+	if acks == -1 {
+		return wait.Committed
+	}
+	return wait.Safe
 }
 
 // detach copies what points into the request's buffer.
@@ -107,14 +125,11 @@ func (p *parkedProduce) settle(late bool) bool {
 		waiting := false
 		for i := range p.call.parts {
 			part := &p.call.parts[i]
-			if !part.uncommitted() {
-				continue
-			}
-			if err := part.leader.Alive(); err != nil {
-				part.fail(err)
-			} else if late {
+			switch {
+			case part.settled(p.call.acks):
+			case late:
 				part.fail(errTimedOut)
-			} else {
+			default:
 				waiting = true
 			}
 		}

@@ -47,36 +47,40 @@ func (a *API) alterPartitionReassignments(ctx context.Context, _ *server.Request
 
 // listPartitionReassignments answers ListPartitionReassignments (46): the
 // changes of replicas that are under way. Topics null means all.
-func (a *API) listPartitionReassignments(_ context.Context, _ *server.Request, q *kmsg.ListPartitionReassignmentsRequest) (*kmsg.ListPartitionReassignmentsResponse, error) {
+func (a *API) listPartitionReassignments(ctx context.Context, _ *server.Request, q *kmsg.ListPartitionReassignmentsRequest) (*kmsg.ListPartitionReassignmentsResponse, error) {
 	out := kmsg.NewPtrListPartitionReassignmentsResponse()
 	out.ErrorMessage = text("")
-	im := a.Image()
-	if q.Topics == nil {
-		for _, t := range im.Topics() {
-			all := kmsg.NewListPartitionReassignmentsRequestTopic()
-			all.Topic = t.Name
-			for p := range t.Partitions {
-				all.Partitions = append(all.Partitions, int32(p))
-			}
-			q.Topics = append(q.Topics, all)
-		}
+	ctx, cancel := wish{timeoutMs: q.TimeoutMillis}.within(ctx)
+	defer cancel()
+	all, err := a.Controller.ListReassignments(ctx, listedRefs(q))
+	if err != nil {
+		out.ErrorCode, out.ErrorMessage = codeOf(err), messageOf(err)
+		return out, nil
 	}
-	for i := range q.Topics {
-		row := kmsg.NewListPartitionReassignmentsResponseTopic()
-		row.Topic = q.Topics[i].Topic
-		for _, number := range q.Topics[i].Partitions {
-			p := im.Partition(row.Topic, number)
-			if p == nil || !p.Reassigning() {
-				continue
-			}
-			cell := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
-			cell.Partition, cell.Replicas = number, p.Replicas
-			cell.AddingReplicas, cell.RemovingReplicas = p.Adding, p.Removing
-			row.Partitions = append(row.Partitions, cell)
-		}
-		if len(row.Partitions) > 0 {
+	for _, r := range all {
+		if n := len(out.Topics); n == 0 || out.Topics[n-1].Topic != r.Topic {
+			row := kmsg.NewListPartitionReassignmentsResponseTopic()
+			row.Topic = r.Topic
 			out.Topics = append(out.Topics, row)
 		}
+		row := &out.Topics[len(out.Topics)-1]
+		cell := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
+		cell.Partition, cell.Replicas, cell.AddingReplicas, cell.RemovingReplicas = r.Partition, r.Replicas, r.Adding, r.Removing
+		row.Partitions = append(row.Partitions, cell)
 	}
 	return out, nil
+}
+
+// listedRefs are the partitions asked for, nil for all.
+func listedRefs(q *kmsg.ListPartitionReassignmentsRequest) []plan.Ref {
+	if q.Topics == nil {
+		return nil
+	}
+	refs := []plan.Ref{}
+	for i := range q.Topics {
+		for _, p := range q.Topics[i].Partitions {
+			refs = append(refs, plan.Ref{Topic: q.Topics[i].Topic, Partition: p})
+		}
+	}
+	return refs
 }

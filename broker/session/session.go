@@ -95,7 +95,8 @@ type Session struct {
 	total atomic.Pointer[atomic.Int64]
 	ids   bool
 
-	follower bool // not a consumer's; never written after the session is kept
+	looked   time.Time // when all parts were marked last
+	follower bool      // not a consumer's; never written after the session is kept
 
 	mu     sync.Mutex // guards what follows
 	id     int32      // 0: not in the cache, lives for one fetch
@@ -173,6 +174,17 @@ func (s *Session) Forget(k Key) {
 	s.Watcher.Unwatch(&p.Link)
 	delete(s.parts, k)
 	s.counted(-1)
+}
+
+// MarkAll has all partitions looked at, if that was not done for so long.
+func (s *Session) MarkAll(now time.Time, every time.Duration) {
+	if now.Sub(s.looked) < every {
+		return
+	}
+	s.looked = now
+	for _, p := range s.parts {
+		s.Watcher.Mark(&p.Link)
+	}
 }
 
 // counted notes that the session has n more partitions.
