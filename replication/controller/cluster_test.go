@@ -29,7 +29,9 @@ import (
 // broker is reduced to what answers the controller's requests.
 type cluster struct {
 	t        *testing.T
-	tree     *embedded.Tree // the test's own session
+	tree     tree.Tree // the test's own session
+	join     func(ctx context.Context) (tree.Tree, error)
+	expire   func(tree.Tree) error
 	brokers  []*broker      // by id
 	settings plan.Settings
 	balance  controller.Balance
@@ -55,7 +57,7 @@ type broker struct {
 
 	mu      sync.Mutex
 	up      bool // answers requests
-	session *embedded.Tree
+	session tree.Tree
 	epoch   int32 // latest controller epoch seen
 	roles   map[plan.Ref]role
 	known   map[plan.Ref]int32 // leader of each partition, as announced
@@ -65,14 +67,25 @@ type broker struct {
 	undying map[string]bool    // topics whose data cannot be deleted
 }
 
+// newCluster starts brokers over one embedded tree.
 func newCluster(t *testing.T, n int) *cluster {
 	t.Helper()
 	tr, err := embedded.Open(filepath.Join(t.TempDir(), "tree"), embedded.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, tr.Close()) })
+	return startCluster(t, n, cluster{
+		t: t, tree: tr,
+		join:   func(context.Context) (tree.Tree, error) { return tr.Join() },
+		expire: func(s tree.Tree) error { return s.(*embedded.Tree).Expire() },
+	})
+}
+
+func startCluster(t *testing.T, n int, over cluster) *cluster {
+	t.Helper()
 	var mu sync.Mutex
 	var drawn uint32
-	c := &cluster{t: t, tree: tr, settings: plan.Settings{
+	c := &over
+	c.settings = plan.Settings{
 		Partitions: 1, Replication: 1, DeleteTopics: true, Random: func(int) int { return 0 },
 		RandomBytes: func() [16]byte {
 			mu.Lock()
@@ -80,7 +93,7 @@ func newCluster(t *testing.T, n int) *cluster {
 			drawn++
 			return [16]byte{byte(drawn), byte(drawn >> 8), 1}
 		},
-	}}
+	}
 	for id := range n {
 		c.brokers = append(c.brokers, &broker{c: c, id: int32(id)})
 	}
@@ -126,8 +139,8 @@ func (b *broker) start() {
 	b.run()
 }
 
-func (b *broker) open(context.Context) (tree.Tree, error) {
-	s, err := b.c.tree.Join()
+func (b *broker) open(ctx context.Context) (tree.Tree, error) {
+	s, err := b.c.join(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.session = s
@@ -164,7 +177,7 @@ func (b *broker) run() {
 		b.mu.Lock()
 		session := b.session
 		b.mu.Unlock()
-		require.NoError(b.c.t, session.Abandon())
+		require.NoError(b.c.t, session.(*embedded.Tree).Abandon())
 		end()
 	}
 	b.c.t.Cleanup(end)
@@ -181,7 +194,7 @@ func (b *broker) expire() {
 	b.mu.Lock()
 	session := b.session
 	b.mu.Unlock()
-	require.NoError(b.c.t, session.Expire())
+	require.NoError(b.c.t, b.c.expire(session))
 }
 
 // die is kill, and the end of the session.

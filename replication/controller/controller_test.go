@@ -22,9 +22,15 @@ import (
 	"github.com/leatmq/leat/replication/tree"
 	"github.com/leatmq/leat/replication/tree/embedded"
 	"github.com/leatmq/leat/replication/znode"
+	"github.com/leatmq/leat/tools/zookeeper"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(main{m}) }
+
+// main runs the tests with a ZooKeeper server for those that ask for one.
+type main struct{ m *testing.M }
+
+func (m main) Run() int { return zookeeper.Main(m.m) }
 
 // node is a broker reduced to what obeys: which partitions it leads, at which
 // epoch. It and the tree's file survive restarts of the controller.

@@ -97,15 +97,15 @@ func TestReassignByHand(t *testing.T) {
 		}
 	}
 	c.settled()
-	c.join("t", 1, 0, 1, 2)
+	c.sync("t", 1, 0, 1, 2)
 	c.eventually("done", func() bool { return !c.exists(znode.Reassign) })
 	c.leads(1, "t", 1)
 	c.eventually("broker 0 has none", func() bool { _, has := c.brokers[0].role("t", 1); return !has })
 }
 
-// join has a partition's leader ask for an in-sync set until it has it, or the
+// sync has a partition's leader ask for an in-sync set until it has it, or the
 // partition has other replicas.
-func (c *cluster) join(name string, partition int32, isr ...int32) {
+func (c *cluster) sync(name string, partition int32, isr ...int32) {
 	c.t.Helper()
 	c.eventually(fmt.Sprint("in sync: ", isr), func() bool {
 		s, version := c.state(name, partition)
@@ -187,7 +187,7 @@ func TestForeignState(t *testing.T) {
 	c.write(tree.Set(znode.StatePath("t", 0), znode.EncodeState(s), version))
 	a := c.active().ctl.AlterPartition(t.Context(), c.alter("t", 0, s, version, 0))
 	require.Equal(t, kerr.InvalidUpdateVersion.Code, a.Topics[0].Partitions[0].ErrorCode)
-	c.join("t", 0, 0)
+	c.sync("t", 0, 0)
 
 	s, version = c.state("t", 0)
 	c.write(tree.Set(znode.StatePath("t", 0), znode.EncodeState(s), version))
@@ -217,7 +217,7 @@ func (c *cluster) away(preferred int32, name string) {
 	c.leads(1-preferred, name, 0)
 	c.brokers[preferred].start()
 	c.settled()
-	c.join(name, 0, 0, 1)
+	c.sync(name, 0, 0, 1)
 }
 
 func TestElectLeaders(t *testing.T) {
@@ -279,7 +279,7 @@ func TestUncleanElection(t *testing.T) {
 	dead := c.other()
 	rest := (dead.id + 1) % 3
 	c.create("t", []int32{dead.id, rest})
-	c.join("t", 0, dead.id)
+	c.sync("t", 0, dead.id)
 	dead.die()
 	c.leads(-1, "t", 0)
 	e := image.Entity{Type: image.TopicEntity, Name: "t"}
