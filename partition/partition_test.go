@@ -46,6 +46,7 @@ func (w *world) open() {
 	var err error
 	w.dirs, err = dir.Open([]string{"/data", "/other"}, dir.Options{
 		FS: w.disk, Logger: quiet, BrokerID: 1, MinFree: -1,
+		HighWatermark: func(p checkpoint.Partition) int64 { return w.HighWatermark(p) },
 		Swap: func(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, error)) error { return w.Swap(p, swap) },
 	})
 	require.NoError(w.t, err)
@@ -391,4 +392,11 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// batchAt is a record batch of n records as a leader has written it.
+func batchAt(offset int64, n int) []byte {
+	set := batch(n)
+	record.Batch(set).SetBaseOffset(offset)
+	return set
 }

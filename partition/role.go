@@ -70,27 +70,17 @@ func (r *Replica) follow(s State) error {
 // about. An order that is older than the present state in its partition epoch
 // alone is skipped.
 func (r *Replica) accept(s State, same bool) (skip bool, err error) {
-	present := r.epoch.Load()
+	present, had := r.epoch.Load(), r.TopicID()
 	switch {
+	case s.TopicID != [16]byte{} && had != [16]byte{} && s.TopicID != had:
+		return false, ErrInconsistentID
 	case s.LeaderEpoch < present, s.LeaderEpoch == present && present >= 0 && !same:
 		return false, ErrStaleEpoch
 	case s.PartitionEpoch < r.partitionEpoch:
 		return true, nil
 	}
-	return false, r.adopt(s)
-}
-
-// adopt makes the log the topic's: its id and its configuration.
-func (r *Replica) adopt(s State) error {
 	r.Log().Configure(s.Config)
-	had := r.Log().TopicID()
-	switch {
-	case s.TopicID == [16]byte{} || s.TopicID == had:
-		return nil
-	case had == [16]byte{}:
-		return r.Log().SetTopicID(s.TopicID)
-	}
-	return ErrInconsistentID
+	return false, r.Log().SetTopicID(s.TopicID)
 }
 
 // retire ends the role, if there is one: when it returns nothing that was begun
