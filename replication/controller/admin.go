@@ -131,11 +131,11 @@ func (t *term) adminNode(path string, kind eventKind) (data []byte, ok bool, err
 // rebalance gives partitions back to their preferred leaders, where that is
 // switched on, and sets the timer for the next time.
 func (t *term) rebalance() error {
-	var b Balance
+	b := Balance{Interval: firstBalance}
 	if t.c.o.Balance != nil {
 		b = t.c.o.Balance()
 	}
-	t.balance.Reset(max(b.Interval, firstBalance))
+	t.balance.Reset(b.Interval)
 	if !b.Enabled {
 		return nil
 	}

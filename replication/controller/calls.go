@@ -15,7 +15,7 @@ const maxBatch = 256
 // patience is how long a call waits for brokers to obey what is already written
 // down. One that hangs would otherwise hold up every call until its session
 // ends; it is told when it wakes.
-const patience = 5 * time.Second
+const patience = 2 * time.Second
 
 // call is one request to the term's goroutine.
 type call struct {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ type cluster struct {
 	expire   func(tree.Tree) error
 	brokers  []*broker      // by id
 	settings plan.Settings
-	balance  controller.Balance
+	balance  atomic.Pointer[controller.Balance]
 }
 
 // role is what a broker was last told about a replica of its own.
@@ -73,18 +74,17 @@ func newCluster(t *testing.T, n int) *cluster {
 	tr, err := embedded.Open(filepath.Join(t.TempDir(), "tree"), embedded.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, tr.Close()) })
-	return startCluster(t, n, cluster{
+	return startCluster(t, n, &cluster{
 		t: t, tree: tr,
 		join:   func(context.Context) (tree.Tree, error) { return tr.Join() },
 		expire: func(s tree.Tree) error { return s.(*embedded.Tree).Expire() },
 	})
 }
 
-func startCluster(t *testing.T, n int, over cluster) *cluster {
+func startCluster(t *testing.T, n int, c *cluster) *cluster {
 	t.Helper()
 	var mu sync.Mutex
 	var drawn uint32
-	c := &over
 	c.settings = plan.Settings{
 		Partitions: 1, Replication: 1, DeleteTopics: true, Random: func(int) int { return 0 },
 		RandomBytes: func() [16]byte {
@@ -100,8 +100,19 @@ func startCluster(t *testing.T, n int, over cluster) *cluster {
 	for _, b := range c.brokers {
 		b.start()
 	}
-	c.settled()
+	if n > 0 {
+		c.settled()
+	}
 	return c
+}
+
+func (c *cluster) setBalance(b controller.Balance) { c.balance.Store(&b) }
+
+func (c *cluster) balanced() controller.Balance {
+	if b := c.balance.Load(); b != nil {
+		return *b
+	}
+	return controller.Balance{Interval: time.Second}
 }
 
 // start runs the broker anew, with nothing known.
@@ -115,7 +126,7 @@ func (b *broker) start() {
 		BrokerID: b.id, Settings: func() plan.Settings { return b.c.settings },
 		Send:    func(d controller.Dispatch) func(context.Context) error { return controller.Through(b.ch, "PLAINTEXT")(d) },
 		Reset:   func() { b.ch.Reset() },
-		Balance: func() controller.Balance { return b.c.balance },
+		Balance: b.c.balanced,
 		Logger:  logger,
 	})
 	b.ch = channel.New(channel.Options{

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
 	"github.com/leatmq/leat/replication/znode"
@@ -22,11 +24,36 @@ type producerBlocks struct {
 	version int32 // of the node
 }
 
-// AllocateProducerIDs takes the next block of producer ids (KIP-730): count ids
-// from first on, which no broker of the cluster was or will be given.
+// AllocateProducerIDs takes the next block of producer ids (KIP-730) for this
+// broker: count ids from first on, which no broker of the cluster was or will be
+// given.
 func (c *Controller) AllocateProducerIDs(ctx context.Context) (first, count int64, err error) {
+	return c.allocate(ctx, c.o.BrokerID, anyEpoch)
+}
+
+// AnswerProducerIDs is AllocateProducerIDs for a broker's request.
+func (c *Controller) AnswerProducerIDs(ctx context.Context, q *kmsg.AllocateProducerIDsRequest) *kmsg.AllocateProducerIDsResponse {
+	out := kmsg.NewPtrAllocateProducerIDsResponse()
+	out.Version = q.Version
+	first, count, err := c.allocate(ctx, q.BrokerID, q.BrokerEpoch)
+	if err != nil {
+		out.ErrorCode = alterCode(err, q.Version)
+		return out
+	}
+	out.ProducerIDStart, out.ProducerIDLen = first, int32(count)
+	return out
+}
+
+// anyEpoch is a broker epoch that is not checked.
+const anyEpoch int64 = -1
+
+func (c *Controller) allocate(ctx context.Context, broker int32, epoch int64) (first, count int64, err error) {
 	var given int64
 	_, err = c.ask(ctx, &call{inTerm: func(t *term) (plan.Step, error) {
+		asker, known := t.im.Broker(broker)
+		if !known || epoch != anyEpoch && epoch != asker.Epoch {
+			return plan.Step{}, plan.ErrStaleBrokerEpoch
+		}
 		b := &t.producers
 		if err := t.readBlocks(); err != nil {
 			return plan.Step{}, err
@@ -35,7 +62,7 @@ func (c *Controller) AllocateProducerIDs(ctx context.Context) (first, count int6
 		if given > math.MaxInt64-blockSize {
 			return plan.Step{}, errors.New("no producer ids are left")
 		}
-		node := znode.EncodeProducerIDs(znode.ProducerIDs{Broker: c.o.BrokerID, First: given, Last: given + blockSize - 1})
+		node := znode.EncodeProducerIDs(znode.ProducerIDs{Broker: broker, First: given, Last: given + blockSize - 1})
 		step := plan.Step{Writes: []tree.Op{tree.Set(znode.ProducerIDPath, node, b.version)}}
 		b.next += blockSize
 		b.version++

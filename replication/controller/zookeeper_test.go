@@ -23,7 +23,7 @@ func newZooKeeperCluster(t *testing.T, n int) *cluster {
 	tr, err := open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, tr.Close()) })
-	return startCluster(t, n, cluster{
+	return startCluster(t, n, &cluster{
 		t: t, tree: tr, join: open,
 		expire: func(s tree.Tree) error { return server.ExpireSession(context.Background(), s.Session()) },
 	})
