@@ -80,6 +80,11 @@ func (d *dialer) Connected() {
 // refuse ends the connection and lets no other be made.
 func (d *dialer) refuse() {
 	d.cancel()
+	d.hangUp()
+}
+
+// hangUp ends the connection; the library makes another one.
+func (d *dialer) hangUp() {
 	d.mu.Lock()
 	l := d.line
 	d.mu.Unlock()

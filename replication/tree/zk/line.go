@@ -27,6 +27,10 @@ const (
 // zxid it has seen. It looks that zxid up while it already serves other calls,
 // whose answers raise it: changes in between would be told to nobody. So no
 // answer passes before the watches have been asked for.
+//
+// That there are watches to be asked for is sure only with the sentinel's. It is
+// set on a session's first connection, which is then given up: what the library
+// does there without any watch leaves no trace that line could wait for.
 type line struct {
 	net.Conn
 	tree *Tree
@@ -53,6 +57,8 @@ func newLine(c net.Conn, t *Tree, patience time.Duration) *line {
 	l := &line{Conn: c, tree: t, resumed: make(chan struct{}), hungUp: make(chan struct{})}
 	// Without the sentinel's watch there may be nothing to be asked for.
 	l.resuming = t.watches.guarded()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.patience = time.AfterFunc(patience, l.hangUp)
 	return l
 }
@@ -106,7 +112,7 @@ func (l *line) greet(p []byte) {
 	}
 	if l.got == 4 && l.left <= 0 {
 		l.greeted = true
-		l.patience.Stop()
+		l.stopPatience()
 	}
 }
 
@@ -127,8 +133,14 @@ func (l *line) hold() {
 // Close closes the connection.
 func (l *line) Close() error {
 	l.once.Do(func() { close(l.hungUp) })
-	l.patience.Stop()
+	l.stopPatience()
 	return l.Conn.Close()
+}
+
+func (l *line) stopPatience() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.patience.Stop()
 }
 
 // hangUp closes the connection under the library, which will find out.

@@ -1,8 +1,10 @@
 package zk
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 
@@ -109,7 +111,7 @@ func (t *Tree) event(e zk.Event) {
 		t.resume()
 	case zk.StateDisconnected:
 		if t.state.get() == connected {
-			t.log.Info("ZooKeeper connection lost; the session waits for another one", "id", fmt.Sprintf("%#x", t.state.session()))
+			t.log.Log(context.Background(), t.news(), "ZooKeeper connection lost; the session waits for another one", "id", fmt.Sprintf("%#x", t.state.session()))
 			t.state.set(waiting)
 		}
 	case zk.StateExpired:
@@ -134,9 +136,18 @@ func (t *Tree) resume() {
 	if first {
 		t.log.Debug("ZooKeeper session", "id", fmt.Sprintf("%#x", id), "server", t.conn.Server())
 	} else {
-		t.log.Info("ZooKeeper session goes on", "id", fmt.Sprintf("%#x", id), "server", t.conn.Server())
+		t.log.Log(context.Background(), t.news(), "ZooKeeper session goes on", "id", fmt.Sprintf("%#x", id), "server", t.conn.Server())
 	}
 	t.state.set(connected)
+}
+
+// news is how loud the loss of a connection is told: not at all by default while
+// the session opens.
+func (t *Tree) news() slog.Level {
+	if t.opened.Load() {
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
 }
 
 // expire ends the session that a server knows no more.

@@ -88,6 +88,7 @@ type Tree struct {
 	log    *slog.Logger
 	slots  chan struct{} // one for each request in flight
 	ready  chan struct{} // closed when conn is set
+	opened atomic.Bool   // losing the connection is news
 
 	sentinel chan (<-chan zk.Event) // gives guard the sentinel's watch
 	zxid     atomic.Int64           // of the latest change known
@@ -128,6 +129,7 @@ func Open(ctx context.Context, o Options) (*Tree, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
+	t.opened.Store(true)
 	return t, nil
 }
 
@@ -170,23 +172,19 @@ func (t *Tree) begin(ctx context.Context) error {
 }
 
 func (t *Tree) establish() error {
-	if err := t.state.await(); err != nil {
+	hit, err := t.armSentinel()
+	if err != nil {
 		return err
 	}
+	t.sentinel <- hit
+	t.dialer.hangUp()
 	for _, a := range t.o.Auth {
 		err := t.ask(func() error { return t.conn.AddAuth(a.Scheme, a.Data) })
 		if err != nil {
 			return fmt.Errorf("zookeeper: %s authentication: %w", a.Scheme, err)
 		}
 	}
-	if err := t.makeChroot(); err != nil {
-		return err
-	}
-	hit, err := t.armSentinel()
-	if err == nil {
-		t.sentinel <- hit
-	}
-	return err
+	return t.makeChroot()
 }
 
 // Session is the id of the session.
