@@ -47,7 +47,7 @@ func (w *world) open() {
 	w.dirs, err = dir.Open([]string{"/data", "/other"}, dir.Options{
 		FS: w.disk, Logger: quiet, BrokerID: 1, MinFree: -1,
 		HighWatermark: func(p checkpoint.Partition) int64 { return w.HighWatermark(p) },
-		Swap: func(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, error)) error { return w.Swap(p, swap) },
+		Swap:          func(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, error)) error { return w.Swap(p, swap) },
 	})
 	require.NoError(w.t, err)
 	w.o.Dirs, w.o.Logger = w.dirs, quiet
