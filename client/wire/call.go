@@ -58,7 +58,7 @@ func (a *Answer) ReadFrom(body []byte) error {
 }
 
 const (
-	keyApiVersions        = 18
+	keyAPIVersions        = 18
 	keyControlledShutdown = 7
 )
 
@@ -143,7 +143,7 @@ func (c *Conn) exchange(req Request, buf []byte) (body, in []byte, err error) {
 	if err != nil {
 		return nil, in, err
 	}
-	body, err = bodyOf(in[4:], c.sent, req.IsFlexible() && req.Key() != keyApiVersions)
+	body, err = bodyOf(in[4:], c.sent, req.IsFlexible() && req.Key() != keyAPIVersions)
 	return body, in, err
 }
 

@@ -15,11 +15,11 @@ type Versions map[int16]Range
 type Range struct{ Min, Max int16 }
 
 // Best returns the highest version of an API that both the peer and the caller,
-// who knows those from least to most, understand; false if there is none.
-func (v Versions) Best(key, least, most int16) (int16, bool) {
+// who knows those in the range, understand; false if there is none.
+func (v Versions) Best(key int16, known Range) (int16, bool) {
 	r, ok := v[key]
-	best := min(most, r.Max)
-	return best, ok && best >= least && best >= r.Min
+	best := min(known.Max, r.Max)
+	return best, ok && best >= known.Min && best >= r.Min
 }
 
 // Versions asks the peer what APIs it serves. A peer that does not know the

@@ -31,9 +31,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // request is a request as a peer got it, without its length.
 type request []byte
 
-func (r request) key() int16         { return int16(binary.BigEndian.Uint16(r)) }
-func (r request) version() int16     { return int16(binary.BigEndian.Uint16(r[2:])) }
-func (r request) correlation() int32 { return int32(binary.BigEndian.Uint32(r[4:])) }
+func (r request) key() int16     { return int16(binary.BigEndian.Uint16(r)) }
+func (r request) version() int16 { return int16(binary.BigEndian.Uint16(r[2:])) }
 
 // answer makes an answer's frame.
 func (r request) answer(flexible bool, body []byte) []byte {
@@ -356,7 +355,7 @@ func TestVersions(t *testing.T) {
 			key, least, most, want int16
 			ok                     bool
 		}{{1, 12, 17, 15, true}, {1, 4, 9, 9, true}, {1, 16, 17, 0, false}, {1, 0, 3, 0, false}, {2, 0, 9, 0, false}} {
-			got, ok := v.Best(c.key, c.least, c.most)
+			got, ok := v.Best(c.key, wire.Range{Min: c.least, Max: c.most})
 			require.Equal(t, c.ok, ok)
 			if ok {
 				require.Equal(t, c.want, got)

@@ -427,7 +427,7 @@ func (n *node) row(a *ask, left *int, one *bool) kmsg.FetchResponseTopicPartitio
 	}
 	defer sl.Release()
 	row.RecordBatches = make([]byte, sl.Len())
-	if _, err := sl.ReadAt(row.RecordBatches, 0); err != nil && err != io.EOF {
+	if _, err := sl.ReadAt(row.RecordBatches, 0); err != nil && !errors.Is(err, io.EOF) {
 		n.t.Error(err)
 	}
 	*left = max(0, *left-sl.Len())

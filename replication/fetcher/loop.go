@@ -186,12 +186,12 @@ func (l *loop) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	best, ok := versions.Best(keyFetch, leastVersion, mostVersion)
+	best, ok := versions.Best(keyFetch, wire.Range{Min: leastVersion, Max: mostVersion})
 	if !ok {
 		return fmt.Errorf("the leader does not serve Fetch in versions %d to %d", leastVersion, mostVersion)
 	}
 	l.version = best
-	l.listOffsets, _ = versions.Best(keyListOffsets, leastListOffsets, mostListOffsets)
+	l.listOffsets, _ = versions.Best(keyListOffsets, wire.Range{Min: leastListOffsets, Max: mostListOffsets})
 	return nil
 }
 
