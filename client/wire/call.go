@@ -125,10 +125,12 @@ func (c *Conn) failed(ctx context.Context, err error) error {
 // exchange writes a request and reads the answer's frame. It returns the body
 // and the buffer that it is in.
 func (c *Conn) exchange(req Request, buf []byte) (body, in []byte, err error) {
+	var deadline time.Time
 	if c.o.Timeout > 0 {
-		if err := c.nc.SetDeadline(time.Now().Add(c.o.Timeout)); err != nil {
-			return nil, buf, err
-		}
+		deadline = time.Now().Add(c.o.Timeout)
+	}
+	if err := c.nc.SetDeadline(deadline); err != nil {
+		return nil, buf, err
 	}
 	c.sent++
 	c.out = c.appendRequest(c.out[:0], req)

@@ -127,6 +127,10 @@ func (c *Conn) Close() {
 	})
 }
 
+// SetTimeout replaces Options.Timeout for the requests to come; 0: only their
+// contexts bound them. It must not be called while a request is under way.
+func (c *Conn) SetTimeout(d time.Duration) { c.o.Timeout = d }
+
 // Closed is closed when the connection is of no use any more.
 func (c *Conn) Closed() <-chan struct{} { return c.closed }
 

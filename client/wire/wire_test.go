@@ -270,6 +270,25 @@ func TestASlowPeerIsWaitedForOnlySoLong(t *testing.T) {
 		require.ErrorIs(t, err, wire.ErrTimeout)
 		require.Equal(t, 30*time.Second, time.Since(began))
 	})
+	run("timeout set later", func(t *testing.T) {
+		slow := false
+		conn := dial(t, pipe(func(r request) []byte {
+			if slow {
+				<-time.After(2 * time.Second)
+			}
+			return echo(r)
+		}))
+		q, a := heartbeat(4)
+		for _, timeout := range []time.Duration{time.Second, 0, 3 * time.Second} {
+			conn.SetTimeout(timeout)
+			_, err := conn.Do(t.Context(), q, a, nil)
+			require.NoError(t, err)
+			slow = true
+		}
+		conn.SetTimeout(time.Second)
+		_, err := conn.Do(t.Context(), q, a, nil)
+		require.ErrorIs(t, err, wire.ErrTimeout)
+	})
 	run("waiting for a turn", func(t *testing.T) {
 		conn := dial(t, pipe(func(r request) []byte { <-time.After(time.Minute); return echo(r) }))
 		var first sync.WaitGroup

@@ -98,6 +98,11 @@ type Settings struct {
 	MinBytes       int32         // replica.fetch.min.bytes
 	MaxBytes       int32         // replica.fetch.response.max.bytes
 	PartitionBytes int32         // replica.fetch.max.bytes
+	// Timeout is how long an answer may take (replica.socket.timeout.ms). A
+	// leader that says nothing for longer than MaxWait and ten seconds is asked
+	// on a new connection all the same: the old one may wait for a network that
+	// is well again. 0: only that counts.
+	Timeout time.Duration
 	// Backoff is the longest pause after an error (replica.fetch.backoff.ms).
 	// The first is a fiftieth of it, each further one in a row twice as long: a
 	// leader that does not know yet that it is one knows soon.

@@ -169,15 +169,9 @@ func untilCut(now, mayCut time.Time) time.Duration {
 // is done.
 func (l *loop) connect(ctx context.Context) error {
 	if l.conn == nil {
-		node, ok := l.f.o.Broker(l.key.leader)
-		if !ok {
-			return errNoAddress
-		}
-		conn, err := l.f.o.Pool.To(node).Dial(ctx)
-		if err != nil {
+		if err := l.dial(ctx); err != nil {
 			return err
 		}
-		l.conn = conn
 	}
 	if l.version > 0 {
 		return nil
@@ -192,6 +186,34 @@ func (l *loop) connect(ctx context.Context) error {
 	}
 	l.version = best
 	l.listOffsets, _ = versions.Best(keyListOffsets, wire.Range{Min: leastListOffsets, Max: mostListOffsets})
+	return nil
+}
+
+// How long a leader may take to accept a connection, and say nothing beyond the
+// wait that it was asked for. A lost packet is sent again after a pause that
+// doubles, so after a while it is quicker to begin anew.
+const (
+	dialTimeout = 3 * time.Second
+	silence     = 10 * time.Second
+)
+
+func (l *loop) dial(ctx context.Context) error {
+	node, ok := l.f.o.Broker(l.key.leader)
+	if !ok {
+		return errNoAddress
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := l.f.o.Pool.To(node).Dial(ctx)
+	if err != nil {
+		return err
+	}
+	timeout := l.settings.MaxWait + silence
+	if l.settings.Timeout > 0 {
+		timeout = min(timeout, l.settings.Timeout)
+	}
+	conn.SetTimeout(timeout)
+	l.conn = conn
 	return nil
 }
 

@@ -173,6 +173,24 @@ func TestALeaderThatCannotBeReached(t *testing.T) {
 	})
 }
 
+func TestALeaderThatFallsSilent(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		leader := w.nodes[1]
+		leader.lead(p0, 0)
+		w.follow(p0, 1, 0)
+		elapse(time.Second)
+		held := make(chan struct{})
+		leader.do(func() { leader.held = held })
+		leader.append(p0, "a")
+		elapse(5 * time.Second)
+		leader.do(func() { leader.held = nil }) // it is well again, but for the old connection
+		require.Zero(t, w.log(p0).EndOffset())
+		elapse(6 * time.Second)
+		w.same(p0, 1)
+		close(held)
+	})
+}
+
 func TestGarbledAnswersCloseTheConnection(t *testing.T) {
 	for name, garble := range map[string]func(*kmsg.FetchRequest, *kmsg.FetchResponse){
 		"another session":     func(_ *kmsg.FetchRequest, r *kmsg.FetchResponse) { r.SessionID += 7 },
