@@ -2,12 +2,17 @@
 // order they start and stop. It holds no logic of its own.
 //
 //	New   configuration → sockets open (a port in use is an error here)
-//	Run   admin port → data directories (locked, loaded, recovered)
-//	      → tree → replicas → coordinator → controller (everything led)
+//	Run   admin port → data directories (locked, loaded, recovered) and a
+//	      session on the tree → replicas, coordinator, ways to other brokers
+//	      → registered → every partition has its role
 //	      → ready: one log line, /readyz, sd_notify → serve
-//	stop  not ready → accept nothing, answer what is under way → coordinator
-//	      → controller → replicas → data directories (flush, checkpoints,
-//	      clean mark) → tree → admin port
+//	stop  not ready → others lead what was led here → accept nothing, answer
+//	      what is under way → registration → coordinator → replicas → data
+//	      directories (flush, checkpoints, clean mark) → admin port
+//
+// A broker of a cluster serves before it is ready: the controller must reach it.
+// Its tree is a ZooKeeper, which says whose the data directories are; the tree
+// of a single node lies in them. All else is the same.
 //
 // In a Go test:
 //
@@ -24,6 +29,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"github.com/leatmq/leat/broker/admin"
@@ -86,6 +92,9 @@ type Broker struct {
 	state   state
 	ready   chan struct{} // closed when clients are served
 
+	informed chan struct{} // closed when the broker knows its part
+	settled  sync.Once     // closes it
+
 	stopping atomic.Bool
 }
 
@@ -105,7 +114,7 @@ func New(c Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{config: store, logger: c.Logger, ready: make(chan struct{})}
+	b := &Broker{config: store, logger: c.Logger, ready: make(chan struct{}), informed: make(chan struct{})}
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
 	}

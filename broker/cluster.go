@@ -1,42 +1,95 @@
 package broker
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/leatmq/leat/broker/config"
 	"github.com/leatmq/leat/coordinator"
+	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/control"
 	"github.com/leatmq/leat/replication/controller"
+	"github.com/leatmq/leat/replication/fetcher"
 	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/member"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/znode"
 )
 
 // controllerOptions gives the controller its surroundings. state.mu is held.
-func (b *Broker) controllerOptions(dirs *dir.Set, store tree.Tree) controller.Options {
-	orders := control.New(control.Options{
+func (b *Broker) controllerOptions() controller.Options {
+	o := controller.Options{
+		BrokerID: b.state.dirs.BrokerID(),
+		Send:     controller.Through(b.state.between.channel, b.interBroker()),
+		Reset:    b.state.between.channel.Reset,
+		Settings: b.settings,
+		Balance: func() controller.Balance {
+			return controller.Balance{
+				Enabled:    b.config.Bool("auto.leader.rebalance.enable"),
+				Interval:   time.Duration(b.config.Int64("leader.imbalance.check.interval.seconds")) * time.Second,
+				Percentage: int32(b.config.Int("leader.imbalance.per.broker.percentage")),
+			}
+		},
+		Logger: b.logger,
+	}
+	if !b.clustered() { // others may know of what lies here
+		o.Existing = func() []plan.Existing { return existing(b.state.dirs) }
+	}
+	return o
+}
+
+// controlOptions says what the controller's orders are obeyed with. state.mu is
+// held.
+func (b *Broker) controlOptions() control.Options {
+	return control.Options{
+		BrokerID:    b.state.dirs.BrokerID(),
 		Partitions:  b.state.partitions,
+		BrokerEpoch: b.epoch,
 		TopicConfig: b.config.Topic,
+		Configs:     func(ctx context.Context, topics []string) error { return b.state.configs.Load(ctx, topics) },
+		Topics:      b.topics,
+		Fetch:       func(list ...fetcher.Following) { b.state.between.fetcher.Follow(list...) },
+		Unfetch:     func(list ...checkpoint.Partition) { b.state.between.fetcher.Unfollow(list...) },
 		Led:         b.led,
-		Left:        b.left,
-	})
-	return controller.Options{
-		Tree:          store,
-		BrokerID:      dirs.BrokerID(),
-		Rack:          b.config.String("broker.rack"),
-		Endpoints:     b.endpoints(),
-		ClusterID:     dirs.ClusterID(),
-		Apply:         orders.Apply,
-		Existing:      func() []plan.Existing { return existing(dirs) },
-		Settings:      b.settings,
-		ConfigChanged: b.configChanged,
-		Logger:        b.logger,
+		Resigned:    b.resigned,
+		Left:        func(topic string, index int32) { b.resigned(topic, index, -1) },
+		Gone:        b.gone,
+		Logger:      b.logger,
+	}
+}
+
+// topics counts the topics of the tree.
+func (b *Broker) topics() (int, error) {
+	s, ok := b.state.member.Session()
+	if !ok {
+		return 0, tree.ErrExpired
+	}
+	names, _, err := s.Tree.Children(znode.Topics, nil)
+	return len(names), err
+}
+
+// memberOptions says what the broker registers, and what it does while it is
+// registered. state.mu is held.
+func (b *Broker) memberOptions(s *sessions) member.Options {
+	return member.Options{
+		BrokerID:  b.state.dirs.BrokerID(),
+		ClusterID: b.state.dirs.ClusterID(),
+		Open:      s.open,
+		Registration: func() znode.Broker {
+			return znode.Broker{Endpoints: b.endpoints(), Rack: b.config.String("broker.rack"), JMXPort: -1}
+		},
+		Tasks:          []member.Task{b.state.configs.Watch, b.followFeatures, b.state.controller.Serve, b.settle},
+		SessionTimeout: b.config.Duration("zookeeper.session.timeout.ms"),
+		Random:         randomBytes,
+		Logger:         b.logger,
 	}
 }
 
@@ -48,14 +101,17 @@ func (b *Broker) led(name string, index, epoch int32) {
 	}
 }
 
-// left forgets what belonged to a partition that is gone.
-func (b *Broker) left(name string, index int32) {
+// resigned forgets the groups of a partition that this broker leads no more.
+func (b *Broker) resigned(name string, index, epoch int32) {
 	if name == coordinator.Topic {
-		b.state.groups.Unload(index, -1)
-		return
+		b.state.groups.Unload(index, epoch)
 	}
-	if index == 0 {
-		b.state.groups.TopicsDeleted([]string{name})
+}
+
+// gone forgets what belonged to topics that the cluster has no more.
+func (b *Broker) gone(topics []string) {
+	b.state.groups.TopicsDeleted(topics)
+	for _, name := range topics {
 		b.metrics.Forget(name)
 	}
 }
@@ -126,9 +182,16 @@ func randomBytes() (id [16]byte) {
 	return id
 }
 
-// configChanged brings a changed configuration of this broker, or of all, into
-// effect without a restart.
+// configChanged brings a changed configuration into effect without a restart.
 func (b *Broker) configChanged(e image.Entity, values map[string]string) {
+	b.state.control.SetConfig(e, values)
+	b.brokerChanged(e, values)
+	b.throttle(e, values)
+	b.state.controller.ConfigChanged(e, values) // after what its settings are made of
+}
+
+// brokerChanged does so for one of this broker, or of all.
+func (b *Broker) brokerChanged(e image.Entity, values map[string]string) {
 	if e.Type != image.BrokerEntity {
 		return
 	}
@@ -148,7 +211,7 @@ func (b *Broker) configChanged(e image.Entity, values map[string]string) {
 // present one. The others ask on every use.
 func (b *Broker) reconfigure() {
 	b.server.SetLimits(b.limits())
-	for _, t := range b.state.controller.Image().Topics() {
+	for _, t := range b.state.control.Image().Topics() {
 		b.state.partitions.Configure(t.Name, b.config.Topic(t.Config))
 	}
 }

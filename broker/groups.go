@@ -13,19 +13,19 @@ import (
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/partition"
-	"github.com/leatmq/leat/replication/controller"
+	"github.com/leatmq/leat/replication/image"
 )
 
 // groupsLog is __consumer_offsets as the coordinator sees it.
 type groupsLog struct {
 	partitions *partition.Set
-	controller func() *controller.Controller
+	image      func() *image.Image
 	config     *config.Store
 }
 
 // Partitions is how many partitions the topic has, or will have.
 func (g groupsLog) Partitions() int32 {
-	if t := g.controller().Image().Topic(coordinator.Topic); t != nil {
+	if t := g.image().Topic(coordinator.Topic); t != nil {
 		return int32(len(t.Partitions))
 	}
 	return int32(g.config.Int("offsets.topic.num.partitions"))

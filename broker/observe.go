@@ -133,10 +133,10 @@ func (b *Broker) sources() metrics.Sources {
 func (b *Broker) image() *image.Image {
 	b.state.mu.RLock()
 	defer b.state.mu.RUnlock()
-	if b.state.controller == nil {
+	if b.state.control == nil {
 		return image.Empty()
 	}
-	return b.state.controller.Image()
+	return b.state.control.Image()
 }
 
 // self is this broker's id.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -13,8 +12,12 @@ import (
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/replication/configs"
+	"github.com/leatmq/leat/replication/control"
 	"github.com/leatmq/leat/replication/controller"
-	"github.com/leatmq/leat/replication/tree/embedded"
+	"github.com/leatmq/leat/replication/fetcher"
+	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/member"
 )
 
 // state is what Run makes: the parts of a running broker. Before Run, and while
@@ -24,7 +27,11 @@ type state struct {
 	files      *log.FileCache
 	dirs       *dir.Set
 	partitions *partition.Set
+	member     *member.Member
 	controller *controller.Controller
+	control    *control.Control
+	configs    *configs.Configs
+	between    between
 	groups     *coordinator.Groups
 }
 
@@ -44,35 +51,46 @@ func (b *Broker) Run(ctx context.Context) error {
 // run is Run inside the life of the admin port.
 func (b *Broker) run(ctx context.Context, began time.Time) (err error) {
 	files := log.NewFileCache(b.config.Int("leat.log.files.max.open"))
-	dirs, err := dir.Open(b.config.Dirs(), b.dirOptions(files))
+	dirs, tree, err := b.open(ctx, files)
 	if err != nil {
 		return errors.Join(err, b.server.Close())
 	}
 	defer func() { err = errors.Join(err, b.closeDirs(dirs)) }()
-
-	store, err := embedded.Open(filepath.Join(dirs.Dirs()[0].Path(), treeFile), embedded.Options{})
-	if err != nil {
-		return errors.Join(fmt.Errorf("broker: %w", err), b.server.Close())
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-
-	b.assemble(files, dirs, store)
-	failed := make(chan error, len(b.tasks()))
-	for _, task := range b.tasks() {
-		running := b.background(task.name, func(ctx context.Context) error {
-			err := task.run(ctx)
-			if err != nil {
-				failed <- fmt.Errorf("%s: %w", task.name, err)
-			}
-			return err
-		})
+	defer func() { err = errors.Join(err, tree.close()) }()
+	b.assemble(files, dirs, tree)
+	defer b.state.between.pool.Close()
+	failed := make(chan error, len(b.tasks())+1)
+	for _, t := range b.tasks() {
+		running := b.part(t, failed)
 		defer running.end()
 	}
 	return b.serve(ctx, began, failed)
 }
 
-// treeFile holds the embedded coordination tree, in the first data directory.
-const treeFile = "leat.db"
+// open opens the data directories and begins the first session on the tree.
+func (b *Broker) open(ctx context.Context, files *log.FileCache) (*dir.Set, *sessions, error) {
+	o := b.dirOptions(files)
+	if !b.clustered() {
+		dirs, err := dir.Open(b.config.Dirs(), o)
+		if err != nil {
+			return nil, nil, err
+		}
+		tree, err := openNode(dirs)
+		if err != nil {
+			return nil, nil, errors.Join(err, b.closeDirs(dirs))
+		}
+		return dirs, tree, nil
+	}
+	tree, err := b.openEnsemble(ctx, &o)
+	if err != nil {
+		return nil, nil, err
+	}
+	dirs, err := dir.Open(b.config.Dirs(), o)
+	if err != nil {
+		return nil, nil, errors.Join(err, tree.close())
+	}
+	return dirs, tree, nil
+}
 
 // task is one part that works in the background while the broker serves.
 type task struct {
@@ -86,63 +104,181 @@ func (b *Broker) tasks() []task {
 	return []task{
 		{"data directories", b.state.dirs.Run},
 		{"partitions", b.state.partitions.Run},
+		{"in-sync sets", b.state.between.alter.Run},
+		{"followers", b.state.between.fetcher.Run},
 		{"group coordinator", b.state.groups.Run},
-		{"controller", b.state.controller.Run},
+		{"orders to brokers", b.state.between.channel.Run},
 	}
 }
 
-// assemble makes the parts over the open directories and the tree.
-func (b *Broker) assemble(files *log.FileCache, dirs *dir.Set, store *embedded.Tree) {
+// part runs a task; failed hears of its failure.
+func (b *Broker) part(t task, failed chan<- error) *running {
+	return b.background(t.name, func(ctx context.Context) error {
+		err := t.run(ctx)
+		if err != nil {
+			failed <- fmt.Errorf("%s: %w", t.name, err)
+		}
+		return err
+	})
+}
+
+// assemble makes the parts over the open directories and the tree. They know
+// each other through b.state, which is complete before any of them runs.
+func (b *Broker) assemble(files *log.FileCache, dirs *dir.Set, tree *sessions) {
 	s := &b.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files, s.dirs = files, dirs
+	s.between = b.connect(dirs)
 	s.partitions = partition.NewSet(partition.Options{
-		Dirs: dirs, GroupCommit: b.config.String("leat.fsync") == "group", Logger: b.logger,
+		Dirs: dirs, GroupCommit: b.config.String("leat.fsync") == "group",
+		MaxLag: b.config.Duration("replica.lag.time.max.ms"),
+		Alive: func(id int32) bool {
+			_, alive := s.control.Image().Broker(id)
+			return alive
+		},
+		Propose: s.between.alter.Propose, Logger: b.logger,
 	})
+	s.between.fetcher = fetcher.New(b.fetcherOptions(dirs.BrokerID()))
+	s.control = control.New(b.controlOptions())
+	s.control.Show(image.Changes{ClusterID: dirs.ClusterID()})
 	s.groups = coordinator.New(coordinator.Options{
-		Log: groupsLog{s.partitions, func() *controller.Controller { return s.controller }, b.config}, Config: b.groupConfig, Logger: b.logger,
+		Log: groupsLog{s.partitions, s.control.Image, b.config}, Config: b.groupConfig, Logger: b.logger,
 	})
-	s.controller = controller.New(b.controllerOptions(dirs, store))
-	b.handler.api.Store(api.New(api.Deps{
-		BrokerID:   dirs.BrokerID(),
-		Partitions: s.partitions,
-		Dirs:       dirs,
-		Image:      s.controller.Image,
-		Controller: s.controller,
-		Groups:     s.groups,
-		Config:     b.config,
-		Metrics:    b.metrics,
-		Logger:     b.logger,
-	}))
+	s.controller = controller.New(b.controllerOptions())
+	s.configs = configs.New(configs.Options{
+		Session: func(ctx context.Context) (member.Session, error) { return s.member.Await(ctx) },
+		Apply:   b.configChanged, Topics: s.control.Topics, Logger: b.logger,
+	})
+	s.member = member.New(b.memberOptions(tree))
+	b.handler.api.Store(api.New(b.apiDeps()))
 }
 
-// serve waits until everything is led, serves clients, and returns when ctx
-// ends, after the last answer, or when a part has failed.
-func (b *Broker) serve(ctx context.Context, began time.Time, failed <-chan error) error {
+// apiDeps is what the APIs work with. state.mu is held.
+func (b *Broker) apiDeps() api.Deps {
+	s := &b.state
+	d := api.Deps{
+		BrokerID:    s.dirs.BrokerID(),
+		Partitions:  s.partitions,
+		Dirs:        s.dirs,
+		Image:       s.control.Image,
+		Controller:  s.controller,
+		AlterConfig: s.configs.Alter,
+		Groups:      s.groups,
+		Config:      b.config,
+		Metrics:     b.metrics,
+		Logger:      b.logger,
+	}
+	if !b.clustered() {
+		return d
+	}
+	d.ProducerIDs = b.producerIDs
+	d.Cluster = &api.Cluster{
+		LeaderAndISR:        s.control.LeaderAndISR,
+		UpdateMetadata:      s.control.UpdateMetadata,
+		StopReplica:         s.control.StopReplica,
+		AlterPartition:      s.controller.AlterPartition,
+		ControlledShutdown:  s.controller.AnswerShutdown,
+		AllocateProducerIDs: b.allocateProducerIDs,
+		Active:              s.controller.Active,
+		Ask:                 s.between.envoy.Ask,
+		Throttle:            s.between.out,
+		Internal:            b.settings().Internal,
+		Await:               s.control.Await,
+		Informed:            s.control.Informed(),
+	}
+	return d
+}
+
+// front is what serves clients, and other brokers.
+type front struct{ apis, server *running }
+
+// serve registers the broker, waits until it knows its part, serves clients, and
+// returns when ctx ends, after the last answer, or when a part has failed. In a
+// cluster the controller must reach a broker before it can be ready.
+func (b *Broker) serve(ctx context.Context, began time.Time, failed chan error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	select {
-	case <-b.state.controller.Ready():
-	case err := <-failed:
-		return errors.Join(err, b.server.Close())
-	case <-ctx.Done():
-		return b.server.Close()
+	var f *front
+	if b.clustered() {
+		f = b.openFront()
 	}
-	apis := b.background("apis", b.handler.api.Load().Run)
-	server := b.background("server", b.server.Serve)
+	membership := b.part(task{"membership", b.state.member.Run}, failed)
+	defer membership.end()
+	select {
+	case <-b.informed:
+	case err := <-failed:
+		return errors.Join(err, b.closeFront(f))
+	case <-ctx.Done():
+		return b.closeFront(f)
+	}
+	if f == nil {
+		f = b.openFront()
+	}
 	close(b.ready)
 	b.announceReady(time.Since(began))
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
-	case <-server.done:
+	case <-f.server.done:
 	}
 	b.announceStopping()
-	server.cancel()                     // accept nothing, read nothing, and
-	err = errors.Join(err, apis.stop()) // answer those who wait
-	if cut := server.stop(); cut != nil {
+	if err == nil {
+		b.handOver()
+	}
+	return errors.Join(err, b.closeFront(f))
+}
+
+// settle finds out when the broker knows its part: in a cluster when the
+// controller has told it everything, and on a single node when every partition
+// is led. It is a member.Task.
+func (b *Broker) settle(ctx context.Context, _ member.Session) error {
+	told := b.state.control.Informed()
+	if !b.clustered() {
+		told = b.state.controller.Ready()
+	}
+	select {
+	case <-told:
+	case <-ctx.Done():
+		return nil
+	}
+	if !b.clustered() && b.state.control.Await(ctx, b.shows(b.state.controller.Image())) != nil {
+		return nil // ctx has ended
+	}
+	b.settled.Do(func() { close(b.informed) })
+	return nil
+}
+
+// shows says whether a picture has all partitions of another.
+func (b *Broker) shows(all *image.Image) func(*image.Image) bool {
+	return func(im *image.Image) bool {
+		for _, t := range all.Topics() {
+			mine := im.Topic(t.Name)
+			if mine == nil || len(mine.Partitions) < len(t.Partitions) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func (b *Broker) openFront() *front {
+	return &front{
+		apis:   b.background("apis", b.handler.api.Load().Run),
+		server: b.background("server", b.server.Serve),
+	}
+}
+
+// closeFront ends the serving, if it has begun: accept nothing, read nothing,
+// and answer those who wait.
+func (b *Broker) closeFront(f *front) error {
+	if f == nil {
+		return b.server.Close()
+	}
+	f.server.cancel()
+	err := f.apis.stop()
+	if cut := f.server.stop(); cut != nil {
 		b.logger.Warn("some answers were not taken in time", "error", cut)
 	}
 	return err

@@ -60,10 +60,9 @@ func TestWhatIsNotThereYetIsSaid(t *testing.T) {
 	s, warnings, err := Load(Sources{Set: []string{"zookeeper.connect=zk:2181", "authorizer.class.name=kafka.security.authorizer.AclAuthorizer",
 		"replica.lag.time.max.ms=30000", "num.io.threads=3"}})
 	require.NoError(t, err)
-	require.Len(t, warnings, 2, "a default says nothing, nor does a key that leat will never need")
+	require.Len(t, warnings, 1, "a default says nothing, nor does a key that leat will never need")
 	require.Equal(t, "--set: authorizer.class.name has no effect yet: it comes with security", warnings[0].String())
-	require.Equal(t, "--set: zookeeper.connect has no effect yet: it comes with the ZooKeeper cluster", warnings[1].String())
-	require.True(t, s.Embedded())
+	require.False(t, s.Embedded())
 }
 
 func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
