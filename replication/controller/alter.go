@@ -21,7 +21,7 @@ func (c *Controller) AlterPartition(ctx context.Context, q *kmsg.AlterPartitionR
 	out.Version = q.Version
 	as := alterations(q)
 	var results []plan.AlterResult
-	_, err := c.ask(ctx, &call{decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
+	_, err := c.answerBroker(ctx, &call{decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
 		step, results, err = plan.AlterPartition(im, q.BrokerID, q.BrokerEpoch, as, s)
 		return step, err
 	}})
@@ -115,14 +115,18 @@ func ineligible(version int16) *kerr.Error {
 // Errors beside ErrNotController: plan.ErrUnknownBroker,
 // plan.ErrStaleBrokerEpoch.
 func (c *Controller) ControlledShutdown(ctx context.Context, broker int32, epoch int64) (remaining []plan.Ref, err error) {
-	err = c.do(ctx, &call{decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
-		step, remaining, err = plan.ControlledShutdown(im, broker, epoch, s)
+	var left []plan.Ref
+	out, err := c.answerBroker(ctx, &call{decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
+		step, left, err = plan.ControlledShutdown(im, broker, epoch, s)
 		return step, err
 	}})
-	if errors.Is(err, ErrPending) {
-		err = nil // it is decided; whoever has not obeyed yet will
+	if err != nil {
+		return nil, err
 	}
-	return remaining, err
+	if pending := await(ctx, out); pending != nil {
+		c.o.Logger.Info("a broker is relieved, though not all others have obeyed yet", "broker", broker)
+	}
+	return left, nil
 }
 
 // AnswerShutdown is ControlledShutdown for a request of the wire. Version 0 has

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/leatmq/leat/replication/image"
@@ -16,6 +17,11 @@ const maxBatch = 256
 // down. One that hangs would otherwise hold up every call until its session
 // ends; it is told when it wakes.
 const patience = 2 * time.Second
+
+// brokerPatience is how long another broker waits for the answer to what brokers
+// ask the controller. One that is cut off from the tree cannot answer, and does
+// not know whether it is still in office; asking again does no harm.
+const brokerPatience = 5 * time.Second
 
 // call is one request to the term's goroutine.
 type call struct {
@@ -38,7 +44,8 @@ type outcome struct {
 }
 
 // ask has a step decided and written, and returns how to wait until it is
-// obeyed. When ctx ends first, it may still happen.
+// obeyed. When ctx ends first, it may still happen, and what decide leaves for
+// the caller must not be looked at.
 func (c *Controller) ask(ctx context.Context, k *call) (outcome, error) {
 	k.answer = make(chan outcome, 1)
 	t := c.term.Load()
@@ -53,18 +60,21 @@ func (c *Controller) ask(ctx context.Context, k *call) (outcome, error) {
 	}
 }
 
-// do is ask, and waits until the live brokers concerned have obeyed. ErrPending
-// means that ctx, or the office, ended before they had: it is decided.
-func (c *Controller) do(ctx context.Context, k *call) error {
-	out, err := c.ask(ctx, k)
-	if err != nil {
-		return err
+// answerBroker is ask for another broker, who is told in time to look for the
+// controller elsewhere.
+func (c *Controller) answerBroker(ctx context.Context, k *call) (outcome, error) {
+	bounded, cancel := context.WithTimeout(ctx, brokerPatience)
+	defer cancel()
+	out, err := c.ask(bounded, k)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return out, fmt.Errorf("%w: the tree does not answer", ErrNotController)
 	}
-	return await(ctx, out)
+	return out, err
 }
 
-// await waits until what is decided is obeyed. A broker that takes longer than
-// patience is not waited for.
+// await waits until the live brokers concerned have obeyed what is decided. A
+// broker that takes longer than patience is not waited for. ErrPending means that
+// ctx, or the office, ended before they had.
 func await(ctx context.Context, out outcome) error {
 	if out.obeyed == nil {
 		return nil

@@ -33,7 +33,7 @@ type cluster struct {
 	tree     tree.Tree // the test's own session
 	join     func(ctx context.Context) (tree.Tree, error)
 	expire   func(tree.Tree) error
-	brokers  []*broker      // by id
+	brokers  []*broker // by id
 	settings plan.Settings
 	balance  atomic.Pointer[controller.Balance]
 }
@@ -124,7 +124,9 @@ func (b *broker) start() {
 	logger := slog.New(slog.DiscardHandler)
 	b.ctl = controller.New(controller.Options{
 		BrokerID: b.id, Settings: func() plan.Settings { return b.c.settings },
-		Send:    func(d controller.Dispatch) func(context.Context) error { return controller.Through(b.ch, "PLAINTEXT")(d) },
+		Send: func(d controller.Dispatch) func(context.Context) error {
+			return controller.Through(b.ch, "PLAINTEXT")(d)
+		},
 		Reset:   func() { b.ch.Reset() },
 		Balance: b.c.balanced,
 		Logger:  logger,

@@ -49,7 +49,7 @@ const anyEpoch int64 = -1
 
 func (c *Controller) allocate(ctx context.Context, broker int32, epoch int64) (first, count int64, err error) {
 	var given int64
-	_, err = c.ask(ctx, &call{inTerm: func(t *term) (plan.Step, error) {
+	_, err = c.answerBroker(ctx, &call{inTerm: func(t *term) (plan.Step, error) {
 		asker, known := t.im.Broker(broker)
 		if !known || epoch != anyEpoch && epoch != asker.Epoch {
 			return plan.Step{}, plan.ErrStaleBrokerEpoch
@@ -68,7 +68,10 @@ func (c *Controller) allocate(ctx context.Context, broker int32, epoch int64) (f
 		b.version++
 		return step, nil
 	}})
-	return given, blockSize, err
+	if err != nil {
+		return 0, 0, err
+	}
+	return given, blockSize, nil
 }
 
 // readBlocks reads the block that was given last.

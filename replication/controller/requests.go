@@ -151,7 +151,10 @@ func (c *Controller) ListReassignments(ctx context.Context, refs []plan.Ref) ([]
 		}
 		return plan.Step{}, nil
 	}})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // decision is what a call decides, with a result for each part of it.

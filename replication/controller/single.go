@@ -115,7 +115,7 @@ var errUnchanged = errors.New("nothing changes")
 // plan.ErrUnknownTopic.
 func (c *Controller) AlterConfig(ctx context.Context, e image.Entity, change func(map[string]string) (map[string]string, error)) error {
 	var now map[string]string
-	err := c.do(ctx, &call{decide: func(im *image.Image, _ plan.Settings) (plan.Step, error) {
+	_, err := c.ask(ctx, &call{decide: func(im *image.Image, _ plan.Settings) (plan.Step, error) {
 		if e.Type == image.TopicEntity && im.Topic(e.Name) == nil {
 			return plan.Step{}, plan.NoSuchTopic(e.Name)
 		}

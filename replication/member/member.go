@@ -64,6 +64,10 @@ type Options struct {
 	// registration of this id is waited for twice as long. 0: 18 s.
 	SessionTimeout time.Duration
 
+	// Grace is how long tasks may take to end, before the tree is closed under
+	// them: it may not be reachable. 0: 3 s.
+	Grace time.Duration
+
 	Random func() [16]byte  // makes a cluster id; nil: crypto/rand
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default()
@@ -85,6 +89,9 @@ type Member struct {
 func New(o Options) *Member {
 	if o.SessionTimeout == 0 {
 		o.SessionTimeout = 18 * time.Second
+	}
+	if o.Grace == 0 {
+		o.Grace = 3 * time.Second
 	}
 	if o.Random == nil {
 		o.Random = randomID

@@ -18,9 +18,15 @@ import (
 	"github.com/leatmq/leat/replication/tree"
 	"github.com/leatmq/leat/replication/tree/embedded"
 	"github.com/leatmq/leat/replication/znode"
+	"github.com/leatmq/leat/tools/zookeeper"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(main{m}) }
+
+// main runs the tests with a ZooKeeper server for those that ask for one.
+type main struct{ m *testing.M }
+
+func (m main) Run() int { return zookeeper.Main(m.m) }
 
 // cluster is a tree that several members have sessions on.
 type cluster struct {
@@ -275,4 +281,51 @@ func TestGenerateBrokerID(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, id)
 	}
+}
+
+// silent is a tree that does not answer any more until it is closed.
+type silent struct {
+	tree.Tree
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (s *silent) Get(path string, w tree.Watch) (tree.Node, error) {
+	if path != "/" {
+		return s.Tree.Get(path, w)
+	}
+	<-s.closed
+	return tree.Node{}, tree.ErrClosed
+}
+
+func (s *silent) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Tree.Close()
+}
+
+// TestSilentTree: a membership ends although the tree cannot be reached.
+func TestSilentTree(t *testing.T) {
+	c := newCluster(t)
+	asking := make(chan struct{})
+	o := c.options(1)
+	o.Grace = time.Millisecond
+	o.Open = func(context.Context) (tree.Tree, error) {
+		tr, err := c.tree.Join()
+		return &silent{Tree: tr, closed: make(chan struct{})}, err
+	}
+	o.Tasks = []member.Task{func(_ context.Context, s member.Session) error {
+		close(asking)
+		_, err := s.Tree.Get("/", nil)
+		return err
+	}}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := member.New(o).Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	<-asking
+	cancel()
+	running.Wait()
 }

@@ -29,7 +29,7 @@ func (m *Member) Run(ctx context.Context) error {
 			err = errors.Join(err, fmt.Errorf("end session: %w", closed))
 		}
 		switch {
-		case ctx.Err() != nil && (err == nil || expired || errors.Is(err, ctx.Err())):
+		case ctx.Err() != nil && (err == nil || expired || errors.Is(err, tree.ErrClosed) || errors.Is(err, ctx.Err())):
 			return nil
 		case expired:
 			m.o.Logger.Warn("the session on the tree has expired; the broker registers again", "session", t.Session())
@@ -61,16 +61,18 @@ func (m *Member) open(ctx context.Context, first bool) (tree.Tree, error) {
 // attend registers and runs the tasks until the session or ctx ends.
 func (m *Member) attend(ctx context.Context, t tree.Tree) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	defer cancel()
+	defer cancel() // the tasks have ended
+	done := make(chan struct{})
+	defer close(done)
 	watching.Go(func() {
 		select {
 		case <-t.Expired():
 			cancel()
 		case <-ctx.Done():
 		}
+		m.hurry(t, done)
 	})
 	epoch, err := m.join(ctx, t)
 	if err != nil {
@@ -80,6 +82,21 @@ func (m *Member) attend(ctx context.Context, t tree.Tree) error {
 	m.set(s, true)
 	defer m.set(s, false)
 	return m.runTasks(ctx, cancel, s)
+}
+
+// hurry closes a tree that cannot be reached, so that those who wait for its
+// answer can end.
+func (m *Member) hurry(t tree.Tree, done <-chan struct{}) {
+	timer := time.NewTimer(m.o.Grace)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		m.o.Logger.Warn("the tree does not answer; leaving without its knowledge", "session", t.Session())
+		if err := t.Close(); err != nil {
+			m.o.Logger.Error("end session", "error", err)
+		}
+	}
 }
 
 // runTasks runs the tasks side by side; the first error ends all of them.
