@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Spread are the wishes for PlanMoves.
@@ -37,7 +38,7 @@ func (c *Cluster) PlanMoves(s Spread) ([]Move, error) {
 	}
 	var partitions []PartitionState
 	for _, p := range c.Partitions {
-		if slices.Contains(s.Topics, p.Topic) || len(s.Topics) == 0 && len(p.Topic) > 1 && p.Topic[:2] != "__" {
+		if slices.Contains(s.Topics, p.Topic) || len(s.Topics) == 0 && !strings.HasPrefix(p.Topic, "__") {
 			partitions = append(partitions, p)
 		}
 	}
@@ -82,13 +83,18 @@ func (s *spreader) plan(partitions []PartitionState, replicas int) ([]Move, erro
 			}
 		}
 	}
-	var moves []Move
-	for i, p := range partitions {
+	for i := range partitions {
 		for len(next[i]) < want[i] {
 			id := s.place(next[i])
 			next[i] = append(next[i], id)
 			s.held[id]++
 		}
+	}
+	for s.level(next) { // until there is nothing to gain
+		continue
+	}
+	var moves []Move
+	for i, p := range partitions {
 		s.lead(next[i])
 		if !slices.Equal(next[i], p.Replicas) {
 			moves = append(moves, Move{Topic: p.Topic, Partition: p.Partition, Replicas: next[i]})
@@ -106,18 +112,49 @@ func (s *spreader) place(taken []int32) int32 {
 			free = append(free, id)
 		}
 	}
-	sameRack := func(id int32) int {
-		n := 0
-		for _, other := range taken {
-			if s.racks[id] != "" && s.racks[id] == s.racks[other] {
-				n++
+	return slices.MinFunc(free, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(s.beside(a, taken), s.beside(b, taken)), cmp.Compare(s.held[a], s.held[b]), cmp.Compare(a, b))
+	})
+}
+
+// beside counts the replicas in the same rack as a broker, other than its own.
+func (s *spreader) beside(id int32, replicas []int32) int {
+	n := 0
+	for _, other := range replicas {
+		if other != id && s.racks[id] != "" && s.racks[id] == s.racks[other] {
+			n++
+		}
+	}
+	return n
+}
+
+// level moves one replica from a broker to one that has at least two fewer,
+// where that puts no more replicas into one rack. It says whether there was one.
+func (s *spreader) level(all [][]int32) bool {
+	byLoad := slices.Clone(s.brokers)
+	slices.SortFunc(byLoad, func(a, b int32) int { return cmp.Or(cmp.Compare(s.held[a], s.held[b]), cmp.Compare(a, b)) })
+	for _, from := range slices.Backward(byLoad) {
+		for _, to := range byLoad {
+			if s.held[from] < s.held[to]+2 {
+				break
+			}
+			for _, replicas := range all {
+				at := slices.Index(replicas, from)
+				if at < 0 || slices.Contains(replicas, to) {
+					continue
+				}
+				rest := slices.Delete(slices.Clone(replicas), at, at+1)
+				if s.beside(to, rest) > s.beside(from, rest) {
+					continue
+				}
+				replicas[at] = to
+				s.held[from]--
+				s.held[to]++
+				return true
 			}
 		}
-		return n
 	}
-	return slices.MinFunc(free, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(sameRack(a), sameRack(b)), cmp.Compare(s.held[a], s.held[b]), cmp.Compare(a, b))
-	})
+	return false
 }
 
 // lead puts the replica first that leads the fewest; the present order decides

@@ -21,6 +21,7 @@ var brokerFlags = []struct {
 	{"listen", "listeners", "HOST:PORT to listen on for clients, or NAME://HOST:PORT,...", ":9092"},
 	{"advertise", "advertised.listeners", "HOST:PORT that clients are told to connect to", "the address that each client used"},
 	{"admin-listen", "leat.admin.listen", "HOST:PORT of /metrics, /livez and /readyz", "127.0.0.1:9644"},
+	{"zookeeper", "zookeeper.connect", "ZooKeeper of the cluster to join, HOST:PORT[,HOST:PORT...][/chroot]", "none: a single node"},
 	{"broker-id", "broker.id", "this broker's id", "the data directory's, or 0"},
 }
 
@@ -33,7 +34,8 @@ func newBroker() *cobra.Command {
 		Short: "Run a broker",
 		Long: `Run a broker until SIGTERM or SIGINT. Without any flag it is a single node that
 keeps its data in ./data, listens on port 9092 and holds the cluster's state in
-the data directory.
+the data directory. With --zookeeper it joins the cluster that ZooKeeper holds;
+` + "`leat zk export`" + ` moves a single node's state there.
 
 Every key of Kafka's server.properties can be given, in this order of strength:
 flags, --set, KAFKA_* variables (KAFKA_LOG_RETENTION_MS is log.retention.ms), the
@@ -44,6 +46,7 @@ another: needed behind a NAT, a proxy or in a container whose port is mapped.`,
 		Example: `  leat broker
   leat broker --data-dir /var/lib/leat --listen 0.0.0.0:9092 --advertise broker.example.org:9092
   leat broker --config /etc/kafka/server.properties --set log.retention.hours=24
+  leat broker --zookeeper zk1:2181,zk2:2181,zk3:2181/kafka --broker-id 1
   KAFKA_NUM_PARTITIONS=6 leat broker`,
 		Args: args(cobra.NoArgs),
 	}

@@ -2,8 +2,10 @@
 //
 //	leat broker                 run a broker
 //	leat topic|group            administer one, over the Kafka protocol
+//	leat cluster                see its brokers, and what is wrong
 //	leat produce|consume        write and read records
 //	leat log dump|verify        look into log directories, offline
+//	leat zk export|import       move a single node's state into ZooKeeper and back
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 package main

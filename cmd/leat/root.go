@@ -35,7 +35,7 @@ func (e *usageError) Unwrap() error { return e.err }
 func newRoot() *cobra.Command {
 	c := &cli{}
 	root := group("leat", "A partitioned commit log that speaks the Kafka protocol",
-		newBroker(), newTopic(c), newProduce(c), newConsume(c), newGroup(c), newLog(c))
+		newBroker(), newTopic(c), newProduce(c), newConsume(c), newGroup(c), newCluster(c), newLog(c), newZK(c))
 	root.Version, root.SilenceErrors, root.SilenceUsage = version, true, true
 	root.Args = cobra.ArbitraryArgs
 	root.Example = `  leat broker --data-dir /var/lib/leat

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/leatmq/leat/tools/spawn"
+	"github.com/leatmq/leat/tools/zookeeper"
 )
 
 func TestMain(m *testing.M) {
@@ -17,7 +19,8 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script: each is one session of a user at a shell,
 // with a free address for a broker in LEAT_BOOTSTRAP and for its admin port in
-// ADMIN. The command `ready` waits until that broker serves.
+// ADMIN. The command `ready` waits until that broker serves; `zookeeper` starts a
+// ZooKeeper for the script, whose address is in ZOOKEEPER then.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -31,8 +34,18 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"ready": ready},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"ready": ready, "zookeeper": startZooKeeper},
 	})
+}
+
+// startZooKeeper runs a server until the script ends.
+func startZooKeeper(ts *testscript.TestScript, _ bool, _ []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	e, err := zookeeper.Run(ctx, zookeeper.Options{})
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(e.Close()) })
+	ts.Setenv("ZOOKEEPER", e.Connect())
 }
 
 // ready waits until /readyz says so.

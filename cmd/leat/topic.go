@@ -16,8 +16,8 @@ import (
 
 // newTopic returns `leat topic`.
 func newTopic(c *cli) *cobra.Command {
-	return group("topic", "Create, list, describe, alter and delete topics",
-		newTopicCreate(c), newTopicList(c), newTopicDescribe(c), newTopicAlter(c), newTopicDelete(c))
+	return group("topic", "Create, list, describe, alter, delete and move topics",
+		newTopicCreate(c), newTopicList(c), newTopicDescribe(c), newTopicAlter(c), newTopicDelete(c), newReassign(c))
 }
 
 // newTopicCreate returns `leat topic create`.

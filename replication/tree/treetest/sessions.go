@@ -65,8 +65,14 @@ func testDurable(t *testing.T, env Env) {
 
 func testClosed(t *testing.T, env Env) {
 	tr := open(t, env)
+	select {
+	case <-tr.Expired():
+		require.Fail(t, "expired too soon")
+	default:
+	}
 	require.NoError(t, tr.Close())
 	require.NoError(t, tr.Close(), "closing twice is fine")
+	<-tr.Expired()
 	_, err := tr.Get(root, nil)
 	require.ErrorIs(t, err, tree.ErrClosed)
 	_, err = tr.GetAll([]string{root})
