@@ -2,13 +2,14 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 1m
+SEEDS ?= 5000
 LINT_VERSION = v2.15.0
 LINT = bin/golangci-lint-$(LINT_VERSION)
 
 GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check vet race lint fuzz bench interop conformance crash docs clean
+.PHONY: help run build test check vet race lint fuzz sim bench interop conformance crash docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ $(LINT):
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	tools/fuzz $(FUZZTIME)
+
+sim: ## thousands of simulated clusters under faults; SEEDS=n for more
+	go test -timeout 2h ./replication/sim -run TestStories -v -sim.seeds=$(SEEDS)
 
 bench: build ## CPU of leat and of a broker that does nothing, as ratios
 	go run ./tools/bench

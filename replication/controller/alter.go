@@ -22,7 +22,7 @@ func (c *Controller) AlterPartition(ctx context.Context, q *kmsg.AlterPartitionR
 	as := alterations(q)
 	var results []plan.AlterResult
 	_, err := c.answerBroker(ctx, &call{decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
-		step, results, err = plan.AlterPartition(im, q.BrokerID, q.BrokerEpoch, as, s)
+		step, results, err = plan.AlterPartition(im, plan.Asker{Broker: q.BrokerID, Epoch: q.BrokerEpoch}, as, s)
 		return step, err
 	}})
 	if err != nil {

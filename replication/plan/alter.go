@@ -6,8 +6,7 @@ import (
 	"github.com/leatmq/leat/replication/image"
 )
 
-// AlterPartition decides about in-sync sets that the leader on a broker asks
-// for. Each alteration gets a result; a reassignment that the new set completes
+// AlterPartition decides about in-sync sets that a leader asks for. Each alteration gets a result; a reassignment that the new set completes
 // is completed in the same step, after the state of the result.
 //
 // The error is about all of them: ErrStaleBrokerEpoch. Errors of one, in the
@@ -15,14 +14,14 @@ import (
 // (the leader has heard of more than this controller), ErrFencedLeaderEpoch,
 // ErrInvalidUpdateVersion, ErrInvalidRequest, ErrIneligibleReplica. An
 // alteration that changes nothing succeeds.
-func AlterPartition(im *image.Image, broker int32, epoch int64, as []Alteration, s Settings) (Step, []AlterResult, error) {
-	if b, ok := im.Broker(broker); !ok || b.Epoch != epoch {
+func AlterPartition(im *image.Image, by Asker, as []Alteration, s Settings) (Step, []AlterResult, error) {
+	if b, ok := im.Broker(by.Broker); !ok || b.Epoch != by.Epoch {
 		return Step{}, nil, refuse(ErrStaleBrokerEpoch, "The broker is not registered with this epoch.")
 	}
 	d := newDraft(im, s)
 	results := make([]AlterResult, len(as))
 	for i := range as {
-		results[i] = d.alter(broker, &as[i])
+		results[i] = d.alter(by.Broker, &as[i])
 	}
 	altered := d.finish()
 	refs := make([]Ref, 0, len(as))

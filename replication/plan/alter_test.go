@@ -55,7 +55,7 @@ func TestAlterPartition(t *testing.T) {
 			}
 			im := partitionOf(c.p).With(image.Changes{ShuttingDown: map[int32]bool{3: true}})
 			a := good(c.change)
-			step, results, err := plan.AlterPartition(im, 0, 0, []plan.Alteration{a}, settings())
+			step, results, err := plan.AlterPartition(im, plan.Asker{Broker: 0, Epoch: 0}, []plan.Alteration{a}, settings())
 			require.NoError(t, err)
 			require.ErrorIs(t, results[0].Err, c.err)
 			require.Len(t, step.Writes, c.writes)
@@ -68,11 +68,11 @@ func TestAlterPartition(t *testing.T) {
 			}
 		})
 	}
-	_, _, err := plan.AlterPartition(partitionOf(now), 0, 3, nil, settings())
+	_, _, err := plan.AlterPartition(partitionOf(now), plan.Asker{Broker: 0, Epoch: 3}, nil, settings())
 	require.ErrorIs(t, err, plan.ErrStaleBrokerEpoch)
-	_, _, err = plan.AlterPartition(partitionOf(now), 8, 0, nil, settings())
+	_, _, err = plan.AlterPartition(partitionOf(now), plan.Asker{Broker: 8, Epoch: 0}, nil, settings())
 	require.ErrorIs(t, err, plan.ErrStaleBrokerEpoch)
-	_, results, err := plan.AlterPartition(partitionOf(now), 1, 0, []plan.Alteration{good(func(*plan.Alteration) {})}, settings())
+	_, results, err := plan.AlterPartition(partitionOf(now), plan.Asker{Broker: 1, Epoch: 0}, []plan.Alteration{good(func(*plan.Alteration) {})}, settings())
 	require.NoError(t, err)
 	require.ErrorIs(t, results[0].Err, plan.ErrInvalidRequest, "broker 1 does not lead")
 }
@@ -81,7 +81,7 @@ func TestAlterPartition(t *testing.T) {
 // hears that it leads no more.
 func TestAlterationCompletesReassignment(t *testing.T) {
 	im := partitionOf(image.Partition{Replicas: []int32{2, 1, 0}, Adding: []int32{2}, Removing: []int32{0}, ISR: []int32{0, 1}, Leader: 0, LeaderEpoch: 1, PartitionEpoch: 1})
-	step, results, err := plan.AlterPartition(im, 0, 0, []plan.Alteration{{
+	step, results, err := plan.AlterPartition(im, plan.Asker{Broker: 0, Epoch: 0}, []plan.Alteration{{
 		Ref: plan.Ref{Topic: "t"}, LeaderEpoch: 1, PartitionEpoch: 1, ISR: []int32{0, 1, 2},
 	}}, settings())
 	require.NoError(t, err)

@@ -72,6 +72,12 @@ func (d *draft) finish() Step {
 			assigns = d.assigns(assigns, t, p)
 		}
 	}
+	for i := range d.step.Orders {
+		o := &d.step.Orders[i]
+		if p := d.partition(Ref{Topic: o.Topic, Partition: o.Partition}); p != nil && o.Kind != Configure {
+			o.State = *p
+		}
+	}
 	for name, i := range d.nodes {
 		if t := d.topic(name); t != nil {
 			d.step.Writes[i].Data = znode.EncodeTopic(znode.TopicOf(t))

@@ -51,6 +51,13 @@ type Alteration struct {
 	Recovering     bool
 }
 
+// Asker is the broker that sends a request: its id, and the epoch of the
+// registration that it believes to have.
+type Asker struct {
+	Broker int32
+	Epoch  int64
+}
+
 // AlterResult is what became of an alteration. State is as it is afterwards, or
 // zero on error.
 type AlterResult struct {

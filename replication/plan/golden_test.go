@@ -84,7 +84,7 @@ func (r *replay) join(broker int32, only ...plan.Ref) {
 			}
 			leader, ok := r.im.Broker(p.Leader)
 			require.True(r.t, ok)
-			step, results, err := plan.AlterPartition(r.im, leader.ID, leader.Epoch, []plan.Alteration{{
+			step, results, err := plan.AlterPartition(r.im, plan.Asker{Broker: leader.ID, Epoch: leader.Epoch}, []plan.Alteration{{
 				Ref: ref, TopicID: t.ID, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
 				ISR: append(slices.Clone(p.ISR), broker),
 			}}, r.s)

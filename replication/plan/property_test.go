@@ -172,7 +172,7 @@ func (w *world) alter() plan.Step {
 		}
 	}
 	w.altering = true
-	step, _, err := plan.AlterPartition(w.im, p.Leader, w.live[p.Leader], []plan.Alteration{{
+	step, _, err := plan.AlterPartition(w.im, plan.Asker{Broker: p.Leader, Epoch: w.live[p.Leader]}, []plan.Alteration{{
 		Ref: ref, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: set,
 	}}, w.s)
 	require.NoError(w.r, err)
