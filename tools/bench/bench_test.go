@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -64,20 +65,31 @@ func TestFlags(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, o.subjects, 2)
 	require.Len(t, o.scenarios, 2)
+	home := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(home, "libs"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "libs", "kafka_2.13-3.9.2.jar"), nil, 0o644))
+	o, err = parse([]string{"--cluster", "--leat", os.Args[0], "--kafka-home", home})
+	require.NoError(t, err)
+	require.Equal(t, "kafka", o.subjects[0].name)
+	require.Equal(t, "leat", o.subjects[1].name)
+	require.Equal(t, 3, o.subjects[1].members)
+	_, err = parse([]string{"--cluster", "--leat", "none", "--kafka-home", ""})
+	require.Error(t, err)
 }
 
 func TestProc(t *testing.T) {
-	before, err := readClocks(os.Getpid())
+	self := group{members: []*process{{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}}}
+	before, err := readClocks(&self)
 	require.NoError(t, err)
 	for begun := time.Now(); time.Since(begun) < 50*time.Millisecond; {
 		bytes.Count(make([]byte, 1<<16), []byte{1})
 	}
-	after, err := readClocks(os.Getpid())
+	after, err := readClocks(&self)
 	require.NoError(t, err)
 	require.Greater(t, after.subject, before.subject)
 	require.Greater(t, after.own, before.own)
 	require.GreaterOrEqual(t, after.machine, before.machine)
-	now, peak, err := memory(os.Getpid())
+	now, peak, err := self.memory()
 	require.NoError(t, err)
 	require.Positive(t, now)
 	require.GreaterOrEqual(t, peak, now)

@@ -4,6 +4,8 @@
 //	go run ./tools/bench            all scenarios: null, and bin/leat if it is there
 //	go run ./tools/bench --help     the flags
 //	go run ./tools/bench null       the null broker alone
+//	go run ./tools/bench --cluster  three brokers on a ZooKeeper, replicated thrice,
+//	                                beside Kafka's from --kafka-home or KAFKA_HOME
 //
 // How a figure is come by: for each scenario and round, the subjects take turns. A
 // turn warms the memory (pages that the host has not backed cost many times as
@@ -98,6 +100,8 @@ func parse(args []string) (o options, err error) {
 	leat := flags.String("leat", "bin/leat", "the leat binary; left out if it is not there")
 	leatArgs := flags.String("leat-args", "", "more arguments for leat, separated by spaces")
 	other := flags.String("other", "", "command line of one more subject (Kafka, say); {dir}, {host} and {port} are replaced")
+	cluster := flags.Bool("cluster", false, "measure clusters of three brokers with a ZooKeeper of their own; ratios are to Kafka if it is there")
+	kafkaHome := flags.String("kafka-home", os.Getenv("KAFKA_HOME"), "with --cluster: directory of a Kafka 3.x, of which libs/*.jar is used")
 	noNull := flags.Bool("without-null", false, "leave the null broker out")
 	flags.StringVar(&o.dir, "dir", "", "directory for the subjects' data (default: a temporary one)")
 	flags.StringVar(&o.json, "json", "", "write all turns and the summary to this file as JSON (- for standard output)")
@@ -105,6 +109,10 @@ func parse(args []string) (o options, err error) {
 	flags.Usage = func() {
 		about := usage
 		for _, s := range scenarios(1e9) {
+			about += fmt.Sprintf("  %-18s %s\n", s.name, s.about)
+		}
+		about += "\nWith --cluster (6 connections, two led by each broker; CPU and memory are of all three):\n"
+		for _, s := range clusterScenarios(1e9) {
 			about += fmt.Sprintf("  %-18s %s\n", s.name, s.about)
 		}
 		_, _ = io.WriteString(flags.Output(), about+"\nFlags:\n") // help that cannot be written helps nobody
@@ -117,6 +125,14 @@ func parse(args []string) (o options, err error) {
 		return o, fmt.Errorf("unknown argument %q; see --help", flags.Arg(0))
 	}
 	o.warm = int64(*warm * 1e9)
+	if *cluster {
+		o.subjects = clusterSubjects(*leat, strings.Fields(*leatArgs), *kafkaHome)
+		if len(o.subjects) == 0 {
+			return o, errors.New("nothing to measure: neither the binary of --leat nor --kafka-home is there")
+		}
+		o.scenarios, err = choose(clusterScenarios(int64(*gb*1e9)), *names)
+		return o, err
+	}
 	if o.scenarios, err = choose(scenarios(int64(*gb*1e9)), *names); err != nil {
 		return o, err
 	}
@@ -125,14 +141,14 @@ func parse(args []string) (o options, err error) {
 		if err != nil {
 			return o, err
 		}
-		o.subjects = append(o.subjects, subject{"null", []string{self, "null", "--data-dir", "{dir}", "--listen", "{host}:{port}"}})
+		o.subjects = append(o.subjects, subject{name: "null", command: []string{self, "null", "--data-dir", "{dir}", "--listen", "{host}:{port}"}})
 	}
 	if _, err := os.Stat(*leat); err == nil {
 		command := []string{*leat, "broker", "--data-dir", "{dir}", "--listen", "{host}:{port}", "--admin-listen", "{host}:0"}
-		o.subjects = append(o.subjects, subject{"leat", append(command, strings.Fields(*leatArgs)...)})
+		o.subjects = append(o.subjects, subject{name: "leat", command: append(command, strings.Fields(*leatArgs)...)})
 	}
 	if *other != "" {
-		o.subjects = append(o.subjects, subject{"other", strings.Fields(*other)})
+		o.subjects = append(o.subjects, subject{name: "other", command: strings.Fields(*other)})
 	}
 	if len(o.subjects) == 0 {
 		return o, errors.New("nothing to measure")

@@ -98,6 +98,8 @@ type line struct {
 	// Ratio is CPU of this subject by that of the first, round by round; for
 	// idle connections, of memory.
 	Ratio spread `json:"ratio"`
+	// Speed is MB/s by that of the first, round by round.
+	Speed spread `json:"speed_ratio"`
 	// ClientBound: both together used nearly all processors, so MB/s says as
 	// much about the generator as about the subject.
 	ClientBound bool `json:"client_bound"`
@@ -149,13 +151,16 @@ func sum(turns, base []turn) (l line) {
 		used := collect(func(t turn) float64 { return (t.CPU + t.ClientCPU) / t.Seconds })
 		l.ClientBound = used.Median > 0.95*float64(runtime.NumCPU())
 	}
-	var ratios []float64
+	var ratios, speeds []float64
 	for i := range min(len(turns), len(base)) {
 		if c := cost(base[i]); c > 0 {
 			ratios = append(ratios, cost(turns[i])/c)
 		}
+		if turns[i].Bytes > 0 && base[i].Bytes > 0 {
+			speeds = append(speeds, turns[i].rate()/base[i].rate())
+		}
 	}
-	l.Ratio = spreadOf(ratios)
+	l.Ratio, l.Speed = spreadOf(ratios), spreadOf(speeds)
 	return l
 }
 
@@ -164,17 +169,19 @@ func (s summary) table(w io.Writer) error {
 	var out bytes.Buffer
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format, args...) } // into memory
-	row("scenario\tsubject\tCPU-s/GB\tx %s\tMB/s\tclient CPU-s/GB\tRSS MB\tpeak\t\n", s.Baseline)
+	row("scenario\tsubject\tCPU-s/GB\tx %s\tMB/s\tx %s\tclient CPU-s/GB\tRSS MB\tpeak\t\n", s.Baseline, s.Baseline)
 	for _, l := range s.Lines {
 		cpu, rate, client, note := l.CPU.String(), fmt.Sprintf("%.0f", l.Rate.Median), fmt.Sprintf("%.2f", l.Client.Median), ""
+		speed := l.Speed.String()
 		if l.Rate.Most == 0 {
+			speed = "-"
 			cpu, rate, client, note = "-", "-", "-", "ratio of RSS"
 		}
 		if l.ClientBound {
 			note = "client bound"
 		}
-		row("%s\t%s\t%s\t%v\t%s\t%s\t%.0f\t%.0f\t%s\n", l.Scenario, l.Subject,
-			cpu, l.Ratio, rate, client, l.RSS.Median, l.Peak.Median, note)
+		row("%s\t%s\t%s\t%v\t%s\t%s\t%s\t%.0f\t%.0f\t%s\n", l.Scenario, l.Subject,
+			cpu, l.Ratio, rate, speed, client, l.RSS.Median, l.Peak.Median, note)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -27,3 +27,15 @@ func scenarios(bytes int64) []scenario {
 		{name: "idle-10000", about: "10,000 connections without traffic: memory only", idle: 10_000},
 	}
 }
+
+// clusterScenarios returns those of three brokers, each to move so many bytes.
+func clusterScenarios(bytes int64) []scenario {
+	produce := func(batch int) load.Workload {
+		return load.Workload{Batch: batch, Connections: 6, Inflight: 5, Bytes: bytes, All: true}
+	}
+	return []scenario{
+		{name: "replicate-16k", about: "batches of 16 KiB, acks=all, three replicas", load: produce(16 << 10)},
+		{name: "replicate-64k", about: "batches of 64 KiB", load: produce(64 << 10)},
+		{name: "replicate-1m", about: "batches of 1000 KiB", load: produce(1000 << 10)},
+	}
+}

@@ -19,6 +19,12 @@ import (
 type subject struct {
 	name    string
 	command []string
+	// members is how many brokers make a cluster on a ZooKeeper; their command lines
+	// have {id} and {zookeeper} too. 0: one broker of its own.
+	members int
+	// prepare makes what a member's command line needs beside its directory; nil:
+	// nothing.
+	prepare func(dir string, replace *strings.Replacer) error
 }
 
 // process is a running subject.
@@ -33,13 +39,19 @@ type process struct {
 // startLimit is how long a subject may take to answer its first request.
 const startLimit = time.Minute
 
-// start runs the subject on a directory and waits until it answers.
-func (s subject) start(ctx context.Context, dir string) (*process, error) {
+// start runs one broker of the subject on a directory and waits until it answers. The
+// words are more that the command line may have, each followed by what it stands for.
+func (s subject) start(ctx context.Context, dir string, words ...string) (*process, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	replace := strings.NewReplacer("{dir}", dir, "{host}", "127.0.0.1", "{port}", port)
+	replace := strings.NewReplacer(append(words, "{dir}", dir, "{host}", "127.0.0.1", "{port}", port)...)
+	if s.prepare != nil {
+		if err := s.prepare(dir, replace); err != nil {
+			return nil, err
+		}
+	}
 	args := make([]string, len(s.command))
 	for i, a := range s.command {
 		args[i] = replace.Replace(a)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -47,50 +46,48 @@ func (o options) take(ctx context.Context, s scenario, by subject, round int) (t
 		return t, fmt.Errorf("warming the memory: %w", err)
 	}
 	dir := filepath.Join(o.dir, fmt.Sprintf("%s-%s-%d", s.name, by.name, round))
-	p, err := by.start(ctx, dir)
+	g, err := by.startAll(ctx, dir, s)
 	if err != nil {
 		return t, err
 	}
 	defer func() {
-		if stopped := p.stop(); err == nil {
+		if stopped := g.stop(); err == nil {
 			err = stopped
 		}
-		_ = os.RemoveAll(dir) // a temporary directory: what is left of it is found with it
-		_ = os.Remove(p.log)
 	}()
 	if s.idle > 0 {
-		err = t.idle(ctx, p, s.idle)
+		err = t.idle(ctx, g, s.idle)
 	} else {
-		err = t.move(ctx, p, s.load)
+		err = t.move(ctx, g, s.load)
 	}
 	if err != nil {
-		return t, fmt.Errorf("%s, %s: %w%s", s.name, by.name, err, p.tail())
+		return t, fmt.Errorf("%s, %s: %w%s", s.name, by.name, err, g.tail())
 	}
 	return t, nil
 }
 
 // move moves the bytes of a workload.
-func (t *turn) move(ctx context.Context, p *process, w load.Workload) error {
+func (t *turn) move(ctx context.Context, g *group, w load.Workload) error {
 	// Warms up what the subject does lazily, and is not counted.
 	ready := w
 	ready.Bytes = w.Bytes / 10
 	if w.Consume {
-		if err := load.Fill(ctx, p.address, w); err != nil {
+		if err := load.Fill(ctx, g.address, w); err != nil {
 			return err
 		}
 	}
-	if _, err := load.Run(ctx, p.address, ready); err != nil {
+	if _, err := load.Run(ctx, g.address, ready); err != nil {
 		return err
 	}
-	before, err := readClocks(p.cmd.Process.Pid)
+	before, err := readClocks(g)
 	if err != nil {
 		return err
 	}
-	r, err := load.Run(ctx, p.address, w)
+	r, err := load.Run(ctx, g.address, w)
 	if err != nil {
 		return err
 	}
-	after, err := readClocks(p.cmd.Process.Pid)
+	after, err := readClocks(g)
 	if err != nil {
 		return err
 	}
@@ -98,13 +95,13 @@ func (t *turn) move(ctx context.Context, p *process, w load.Workload) error {
 	t.CPU = (after.subject - before.subject).Seconds()
 	t.ClientCPU = (after.own - before.own).Seconds()
 	t.MachineCPU = (after.machine - before.machine).Seconds()
-	t.RSS, t.PeakRSS, err = memory(p.cmd.Process.Pid)
+	t.RSS, t.PeakRSS, err = g.memory()
 	return err
 }
 
 // idle opens connections, sends one request on each and leaves them alone.
-func (t *turn) idle(ctx context.Context, p *process, n int) error {
-	closeAll, err := load.Idle(ctx, p.address, n)
+func (t *turn) idle(ctx context.Context, g *group, n int) error {
+	closeAll, err := load.Idle(ctx, g.address, n)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -114,15 +111,15 @@ func (t *turn) idle(ctx context.Context, p *process, n int) error {
 		return ctx.Err()
 	case <-time.After(idleWait):
 	}
-	t.RSS, t.PeakRSS, err = memory(p.cmd.Process.Pid)
+	t.RSS, t.PeakRSS, err = g.memory()
 	return err
 }
 
 // clocks are processor times at one moment.
 type clocks struct{ subject, own, machine time.Duration }
 
-func readClocks(pid int) (c clocks, err error) {
-	if c.subject, err = cpuTime(pid); err != nil {
+func readClocks(g *group) (c clocks, err error) {
+	if c.subject, err = g.cpuTime(); err != nil {
 		return c, err
 	}
 	if c.own, err = ownCPU(); err != nil {

@@ -17,6 +17,7 @@ import (
 type conn struct {
 	socket *net.TCPConn
 	topic  string
+	all    bool // acks=all
 	answer []byte
 }
 
@@ -88,6 +89,9 @@ func (c *conn) produceFrame(b Batch) []byte {
 	q := kmsg.NewPtrProduceRequest()
 	q.Version = null.ProduceVersion
 	q.Acks = 1
+	if c.all {
+		q.Acks = -1
+	}
 	q.TimeoutMillis = 10_000
 	p := kmsg.NewProduceRequestTopicPartition()
 	p.Records = b.Bytes

@@ -3,8 +3,9 @@
 // machine from the broker that it drives.
 //
 // Each connection has a topic of its own with one partition, made by the broker when
-// first named. A producing connection keeps a number of requests in flight
-// (acks=1), a consuming one reads its topic again and again, one fetch after the other.
+// first named, and goes to that partition's leader. A producing connection keeps a
+// number of requests in flight, a consuming one reads its topic again and again, one
+// fetch after the other.
 package load
 
 import (
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -34,6 +36,8 @@ type Workload struct {
 	Bytes int64
 	// FillBytes is how much there is to consume.
 	FillBytes int64
+	// All waits for all replicas in sync (acks=all) instead of the leader alone.
+	All bool
 }
 
 // Result is what was done.
@@ -113,29 +117,44 @@ func (w Workload) batches() ([]Batch, error) {
 	return batches, nil
 }
 
-// topic names a connection's topic.
-func topic(i int) string { return fmt.Sprintf("bench-%d", i) }
+// Topic names the topic of a connection, counted from 0.
+func Topic(i int) string { return fmt.Sprintf("bench-%d", i) }
 
-// open connects and waits until each connection's topic has a leader.
+// open connects each connection to the leader of its topic, as soon as there is one.
 func (w Workload) open(ctx context.Context, address string) ([]*conn, error) {
 	var conns []*conn
 	for i := range w.Connections {
-		var d net.Dialer
-		socket, err := d.DialContext(ctx, "tcp", address)
+		c, err := dial(ctx, address, Topic(i))
 		if err != nil {
 			return conns, err
 		}
-		c := &conn{socket: socket.(*net.TCPConn), topic: topic(i)}
-		conns = append(conns, c)
-		if err := c.awaitTopic(ctx); err != nil {
+		leader, err := c.awaitTopic(ctx)
+		if err == nil && leader != address {
+			err = c.socket.Close()
+			if err == nil {
+				c, err = dial(ctx, leader, Topic(i))
+			}
+		}
+		if err != nil {
 			return conns, err
 		}
+		c.all = w.All
+		conns = append(conns, c)
 	}
 	return conns, nil
 }
 
-// awaitTopic asks for the topic until it is led.
-func (c *conn) awaitTopic(ctx context.Context) error {
+func dial(ctx context.Context, address, topic string) (*conn, error) {
+	var d net.Dialer
+	socket, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{socket: socket.(*net.TCPConn), topic: topic}, nil
+}
+
+// awaitTopic asks for the topic until it is led, and returns where.
+func (c *conn) awaitTopic(ctx context.Context) (leader string, err error) {
 	for {
 		q := kmsg.NewPtrMetadataRequest()
 		q.Version = null.MetadataVersion
@@ -145,16 +164,28 @@ func (c *conn) awaitTopic(ctx context.Context) error {
 		q.Topics = append(q.Topics, t)
 		a, err := c.ask(q)
 		if err != nil {
-			return err
+			return "", err
 		}
-		m := a.(*kmsg.MetadataResponse)
-		if len(m.Topics) == 1 && m.Topics[0].ErrorCode == 0 && len(m.Topics[0].Partitions) > 0 && m.Topics[0].Partitions[0].Leader >= 0 {
-			return nil
+		if leader := leaderOf(a.(*kmsg.MetadataResponse)); leader != "" {
+			return leader, nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("topic %s gets no leader: %w", c.topic, ctx.Err())
+			return "", fmt.Errorf("topic %s gets no leader: %w", c.topic, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// leaderOf is where the only partition of the only topic is led; empty: nowhere.
+func leaderOf(m *kmsg.MetadataResponse) string {
+	if len(m.Topics) != 1 || m.Topics[0].ErrorCode != 0 || len(m.Topics[0].Partitions) == 0 {
+		return ""
+	}
+	for _, b := range m.Brokers {
+		if b.NodeID == m.Topics[0].Partitions[0].Leader {
+			return net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))
+		}
+	}
+	return ""
 }
