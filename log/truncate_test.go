@@ -27,6 +27,11 @@ func TestLogAgreesWithAModel(t *testing.T) {
 			"reopen":   m.reopen,
 			"delete":   m.deleteRecords,
 			"copy":     m.copy,
+			"scan": func(rt *rapid.T) {
+				end, err := m.l.DropDamage(rapid.Int64Range(m.start, m.end).Draw(rt, "from"))
+				require.NoError(rt, err)
+				require.Equal(rt, m.end, end, "nothing is damaged")
+			},
 			"":         func(*rapid.T) { m.check() },
 		})
 		require.NoError(rt, m.l.Close())

@@ -67,12 +67,16 @@ func (f *Follower) EndOffsetForEpoch(epoch int32) (found int32, end int64) {
 // should its leader's have begun inside that batch.
 //
 // Errors: ErrNotFollower; ErrNotAtEnd when from is not the log's end;
-// *record.Error for damage; and the log's. On any error nothing was appended.
+// *record.Error for damage in set; and the log's. On any error nothing was
+// appended.
 func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 	f.role.Lock()
 	defer f.role.Unlock()
 	if f.retired {
 		return -1, ErrNotFollower
+	}
+	if err := f.mend(); err != nil {
+		return f.EndOffset(), err
 	}
 	lg := f.replica.Log()
 	end = lg.EndOffset()
@@ -107,7 +111,9 @@ func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 // Advance takes over what the leader says with a fetch: its high watermark, as
 // far as the log reaches, for which consumers that read here are woken
 // (KIP-392), and where its log starts, should records have been deleted. The
-// high watermark may fall: a new leader may know less.
+// high watermark may fall: a new leader may know less. If readers have found
+// records damaged on disk, the log is cut there and EndOffset is smaller than
+// before: fetch from there again.
 //
 // Errors: ErrNotFollower, log.ErrOffsetOutOfRange for a start above the high
 // watermark, the log's.
@@ -116,6 +122,9 @@ func (f *Follower) Advance(highWatermark, startOffset int64) error {
 	defer f.role.Unlock()
 	if f.retired {
 		return ErrNotFollower
+	}
+	if err := f.mend(); err != nil {
+		return err
 	}
 	lg := f.replica.Log()
 	f.setHigh(lg, highWatermark)
@@ -186,6 +195,16 @@ func (f *Follower) settle(lg *log.Log) {
 	f.replica.high.Store(max(lg.StartOffset(), min(f.replica.high.Load(), lg.EndOffset())))
 	f.hidden = 0
 	f.replica.lost()
+}
+
+// mend drops what is damaged, if anything is known to be.
+func (f *Follower) mend() error {
+	if f.replica.damaged.Load() == nil {
+		return nil
+	}
+	err := f.replica.mend()
+	f.settle(f.replica.Log())
+	return err
 }
 
 // retire returns when no change of this epoch is under way; later ones are

@@ -96,6 +96,11 @@ type Replica struct {
 	gone     atomic.Bool              // deleted
 	high     atomic.Int64             // the high watermark; written by the role, in start ≤ high ≤ end
 
+	damaged atomic.Pointer[[]damage] // what the disk has changed; nil: nothing is known to be
+	// short is set when the log ends below the high watermark of its checkpoint:
+	// the disk has lost records that were shown.
+	short atomic.Bool
+
 	watchers wait.List
 
 	mu             sync.Mutex // one change of role at a time

@@ -122,8 +122,8 @@ func (l *Leader) FollowerFetched(id int32, f isr.Fetch) {
 	if !ok {
 		return
 	}
-	if l.progress.Fetched(id, f, t.Now) {
-		l.progress.Expand(id, &t.Conditions)
+	if l.progress.Fetched(id, f, t.Now) && !l.progress.Expand(id, &t.Conditions) {
+		l.progress.Expel(id)
 	}
 	l.leave(&t)
 }

@@ -85,7 +85,7 @@ type FollowerRead struct {
 // latest assignment.
 func (l *Leader) ReadFollower(q FollowerRead) (Reading, error) {
 	l.mu.Lock()
-	assigned := l.progress.Assigned(q.Replica)
+	assigned, again := l.progress.Assigned(q.Replica), l.progress.HasAsked(q.Replica, q.Offset)
 	l.mu.Unlock()
 	switch {
 	case !assigned && q.LeaderEpoch >= 0:
@@ -94,7 +94,13 @@ func (l *Leader) ReadFollower(q FollowerRead) (Reading, error) {
 		return Reading{}, ErrNotLeader
 	}
 	q.Committed = false
-	return l.replica.read(q.ReadRequest, follower)
+	out, err := l.replica.read(q.ReadRequest, follower)
+	if err == nil && again && out.Slice.Len() > 0 {
+		if err = l.replica.verify(&out.Slice); err != nil {
+			out.Slice.Release()
+		}
+	}
+	return out, err
 }
 
 // reader is who reads: it decides how far.
@@ -128,14 +134,21 @@ func (r *Replica) readLog(lg *log.Log, q ReadRequest, who reader) (Reading, erro
 	if q.Offset < out.StartOffset || q.Offset > out.EndOffset {
 		return out, log.ErrOffsetOutOfRange
 	}
-	bound := out.bound(q, who)
+	in, until := r.damagedAt(q.Offset)
+	if in != nil {
+		return out, r.isDamaged(*in)
+	}
+	bound := min(out.bound(q, who), until)
 	if q.Offset >= bound || q.MaxBytes <= 0 && !q.MinOne {
 		return out, nil
 	}
 	var err error
 	out.Slice, err = lg.Read(log.ReadRequest{Offset: q.Offset, UpTo: bound, MaxBytes: q.MaxBytes, MinOne: q.MinOne})
-	if err != nil || !q.Committed || out.Slice.Len() == 0 {
-		return out, err
+	if err != nil {
+		return out, r.readError(q.Offset, err)
+	}
+	if !q.Committed || out.Slice.Len() == 0 {
+		return out, nil
 	}
 	if out.Aborted, err = aborted(lg, q, &out.Slice, bound); err != nil {
 		out.Slice.Release()

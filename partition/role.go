@@ -40,6 +40,10 @@ func (r *Replica) lead(s State) error {
 	r.epoch.Store(s.LeaderEpoch)
 	r.partitionEpoch = s.PartitionEpoch
 	r.leader.Store(l)
+	if r.short.Swap(false) {
+		r.logger().Error("this leader's disk has lost records that were committed", "end", l.begin)
+		r.set.o.Damaged(r.id, s.LeaderEpoch, l.begin)
+	}
 	return nil
 }
 
@@ -58,6 +62,10 @@ func (r *Replica) follow(s State) error {
 	}
 	r.retire()
 	r.leader.Store(nil)
+	if err := r.mend(); err != nil {
+		r.forget()
+		return err
+	}
 	r.high.Store(r.clampedHigh())
 	r.epoch.Store(s.LeaderEpoch)
 	r.follower.Store(&Follower{replica: r, epoch: s.LeaderEpoch, leader: s.Leader})

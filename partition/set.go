@@ -34,6 +34,11 @@ type Options struct {
 	// Propose asks the controller for another in-sync set; the answer comes by
 	// Set.Answered. It must not block. Nil: in-sync sets stay as they are.
 	Propose func(Proposal)
+	// Damaged is told, once for each range, that a replica with a role at a leader
+	// epoch has lost committed records, or that its disk has changed them, from an
+	// offset on. As a follower it fetches them again by itself; a leader should
+	// give way to another replica in sync. It must not block. Nil: nobody.
+	Damaged func(p checkpoint.Partition, leaderEpoch int32, offset int64)
 	// Logger gets what fails in the background; nil: slog.Default().
 	Logger *slog.Logger
 }
@@ -68,6 +73,9 @@ func NewSet(o Options) *Set {
 	o.MaxLag = cmp.Or(o.MaxLag, 30*time.Second)
 	if o.Propose == nil {
 		o.Propose = func(Proposal) {}
+	}
+	if o.Damaged == nil {
+		o.Damaged = func(checkpoint.Partition, int32, int64) {}
 	}
 	s := &Set{o: o, seed: maphash.MakeSeed(), topics: make(map[string][]*Replica)}
 	s.commit.more = make(chan struct{}, 1)
@@ -223,6 +231,7 @@ func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
 	r.epoch.Store(-1)
 	r.partitionEpoch = -1
 	r.high.Store(s.o.Dirs.HighWatermark(p))
+	r.short.Store(r.high.Load() > l.EndOffset())
 	r.high.Store(r.clampedHigh())
 	return r, nil
 }

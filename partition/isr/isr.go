@@ -21,6 +21,9 @@
 //	PendingExpand ←──────── Committed ────────→ PendingShrink
 //	      └── Commit, Revert ──→ ↑ ←── Commit, Revert ──┘
 //
+// A follower is taken out when it has not caught up for too long, and at once
+// when it asks for what it must have had (Kafka knows only the former).
+//
 // While a proposal is out no other is made. The maximal set is the committed one
 // and whoever a pending expansion adds; a pending shrink leaves it as it was,
 // for the controller may refuse.

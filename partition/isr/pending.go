@@ -85,6 +85,20 @@ func (p *Progress) Shrink(c *Conditions) bool {
 	return true
 }
 
+// Expel proposes to take a follower out of the in-sync set at once that asks for
+// records below the high watermark: it had them, and has lost them. Elected, it
+// would lose them for all. It returns whether there is a proposal to make, which
+// is Pending then.
+func (p *Progress) Expel(id int32) bool {
+	r := p.find(id)
+	if p.pending.Change != None || r == nil || r.End >= p.high || !slices.Contains(p.assigned.ISR, id) {
+		return false
+	}
+	stay := slices.DeleteFunc(slices.Clone(p.assigned.ISR), func(other int32) bool { return other == id })
+	p.pending = Pending{Change: Shrink, PartitionEpoch: p.assigned.PartitionEpoch, ISR: stay}
+	return true
+}
+
 // Revert forgets the proposal: the controller has refused it.
 func (p *Progress) Revert() { p.pending = Pending{} }
 

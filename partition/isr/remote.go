@@ -47,6 +47,14 @@ func (p *Progress) Fetched(id int32, f Fetch, now time.Time) bool {
 	return true
 }
 
+// HasAsked says whether a follower's last fetch was from an offset at which there
+// was something to get. Whoever asks once more has not got it, or it was of no
+// use.
+func (p *Progress) HasAsked(id int32, offset int64) bool {
+	r := p.find(id)
+	return r != nil && r.End == offset && r.fetchedEnd > offset
+}
+
 // Assigned says whether a broker is a follower of the partition.
 func (p *Progress) Assigned(id int32) bool { return p.find(id) != nil }
 

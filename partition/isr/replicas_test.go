@@ -239,3 +239,28 @@ func TestLowWatermark(t *testing.T) {
 	p.Fetched(2, isr.Fetch{Offset: 10, Start: 6, LeaderEnd: 10}, c.Now)
 	require.EqualValues(t, 5, p.LowWatermark(5, c))
 }
+
+// A follower that has lost what was shown must not be elected.
+func TestWhoLosesCommittedRecordsIsExpelled(t *testing.T) {
+	p := lead(1, 2)
+	fetch(&p, 2, 10, at(0))
+	p.Raise(at(0))
+	require.False(t, p.Expel(2), "it has all")
+	fetch(&p, 2, 9, at(1))
+	require.False(t, p.Expel(3), "not in sync")
+	require.True(t, p.Expel(2))
+	require.Equal(t, isr.Pending{Change: isr.Shrink, ISR: []int32{1}, PartitionEpoch: 5}, p.Pending())
+	require.False(t, p.Expel(2), "one proposal at a time")
+}
+
+// A follower that asks twice for the same may have found it damaged.
+func TestWhoAsksTwice(t *testing.T) {
+	p := lead(1, 2)
+	require.False(t, p.HasAsked(2, 10))
+	fetch(&p, 2, 10, at(0))
+	require.False(t, p.HasAsked(2, 10), "there was nothing to get")
+	fetch(&p, 2, 8, at(0))
+	require.True(t, p.HasAsked(2, 8))
+	require.False(t, p.HasAsked(2, 9))
+	require.False(t, p.HasAsked(9, 8))
+}

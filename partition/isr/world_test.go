@@ -121,7 +121,9 @@ func (w *world) fetch(t *rapid.T, b, leader *broker) {
 	}
 	end := int64(len(b.log))
 	leader.led.Fetched(b.id, isr.Fetch{Offset: end, LeaderEnd: int64(len(leader.log))}, w.now)
-	leader.led.Expand(b.id, w.conditions())
+	if !leader.led.Expand(b.id, w.conditions()) {
+		leader.led.Expel(b.id)
+	}
 	answered := leader.high
 	w.raise(leader)
 	got := rapid.IntRange(0, len(leader.log)-int(end)).Draw(t, "copied")
