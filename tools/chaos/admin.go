@@ -73,11 +73,15 @@ func (a *admin) create(ctx context.Context, r *runner) error {
 }
 
 // awaitISR waits until every replica of every partition is in sync, for a minute.
+// Brokers that end meanwhile are started again.
 func (a *admin) awaitISR(ctx context.Context, r *runner) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	adm := kadm.NewClient(a.cl)
 	return again(ctx, func(ctx context.Context) error {
+		if err := r.revive(); err != nil {
+			return err
+		}
 		topics, err := adm.ListTopicsWithInternal(ctx)
 		if err != nil {
 			return err

@@ -196,9 +196,22 @@ func (r *runner) play(ctx context.Context) error {
 		}
 		r.w.Add(history.Event{Type: history.OK, Op: history.Calm})
 		late = max(late, time.Since(r.begun)-p.Heal)
-		r.until(ctx, p.Next+late)
+		if err := r.calmUntil(ctx, p.Next+late); err != nil {
+			return err
+		}
 	}
-	r.until(ctx, r.duration+late)
+	return r.calmUntil(ctx, r.duration+late)
+}
+
+// calmUntil waits, and starts brokers that end although nothing is broken, as
+// whoever keeps services running would.
+func (r *runner) calmUntil(ctx context.Context, at time.Duration) error {
+	for now := time.Since(r.begun); now < at; now = time.Since(r.begun) {
+		r.until(ctx, min(at, now+time.Second))
+		if err := errors.Join(r.revive(), ctx.Err()); err != nil {
+			return err
+		}
+	}
 	return ctx.Err()
 }
 
@@ -245,7 +258,9 @@ func (r *runner) revive() error {
 	var errs []error
 	for _, b := range r.cluster.Brokers {
 		if !b.Alive() {
-			r.note(fmt.Sprintf("broker %d had ended by itself", b.ID))
+			if r.w != nil {
+				r.note(fmt.Sprintf("broker %d had ended by itself", b.ID))
+			}
 			errs = append(errs, b.Start())
 		}
 	}

@@ -158,7 +158,7 @@ func (p *planner) phase(from, to time.Duration) Phase {
 	kinds := p.rng.Perm(len(p.kinds))[:min(len(p.kinds), 1+p.rng.IntN(3))]
 	busy := map[string][]Step{}
 	for _, k := range kinds {
-		for range 1 + p.rng.IntN(2) {
+		for range 1 + p.rng.IntN(3) {
 			s := p.step(p.kinds[k], from, to)
 			held := s.holds()
 			if slices.ContainsFunc(held, func(h string) bool {

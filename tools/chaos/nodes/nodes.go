@@ -118,8 +118,14 @@ func (c *Cluster) start(ctx context.Context) error {
 		}
 	}
 	for _, b := range c.Brokers {
-		if err := b.Await(ctx); err != nil {
-			return err
+		// A loaded machine may cost a broker its first session, and its life.
+		for err := b.Await(ctx); err != nil; err = b.Await(ctx) {
+			if ctx.Err() != nil {
+				return err
+			}
+			if err := b.Start(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
