@@ -99,8 +99,8 @@ func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 	}
 	bytes := lg.Size() - before
 	f.hidden.add(int(bytes))
-	if f.replica.set.o.GroupCommit {
-		// What a follower acknowledges by fetching on is to survive its machine.
+	if f.replica.set.o.GroupCommit || next-lg.RecoveryPoint() >= lg.Config().FlushMessages {
+		// What a follower acknowledges by fetching on is to be on its disk.
 		if err := lg.Sync(next); err != nil {
 			return next, err
 		}

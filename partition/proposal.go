@@ -2,6 +2,7 @@ package partition
 
 import (
 	"slices"
+	"time"
 
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/partition/isr"
@@ -74,7 +75,7 @@ func (s *Set) Answered(p Proposal, a Answer) {
 	if !ok {
 		return
 	}
-	again := l.answered(p, a)
+	again := l.answered(p, a, t.Now)
 	l.leave(&t)
 	if again {
 		s.propose(p)
@@ -83,14 +84,14 @@ func (s *Set) Answered(p Proposal, a Answer) {
 
 // answered applies an answer; again is true when the proposal has to be made
 // once more. The caller holds mu.
-func (l *Leader) answered(p Proposal, a Answer) (again bool) {
+func (l *Leader) answered(p Proposal, a Answer, now time.Time) (again bool) {
 	pending := l.progress.Pending()
 	if pending.Change == isr.None || pending.PartitionEpoch != p.PartitionEpoch || !slices.Equal(pending.ISR, p.ISR) {
 		return false
 	}
 	switch a.Verdict {
 	case Refused:
-		l.progress.Revert()
+		l.progress.Revert(now)
 	case Unanswered:
 		return true
 	case Committed:

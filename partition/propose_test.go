@@ -53,13 +53,16 @@ func TestAnswersToProposals(t *testing.T) {
 		"as the controller likes":        {partition.Answer{LeaderEpoch: 3, PartitionEpoch: 9, ISR: []int32{1, 3}}, []int32{1, 3}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, proposed := proposing(t)
-			l := w.leadAs(led(3, 7, 1, 2))
-			caughtUp(l, 3)
-			w.Answered((*proposed)[0], c.answer)
-			require.Equal(t, c.isr, l.ISR())
-			caughtUp(l, 3)
-			require.Len(t, *proposed, c.proposes)
+			synctest.Test(t, func(t *testing.T) {
+				w, proposed := proposing(t)
+				l := w.leadAs(led(3, 7, 1, 2))
+				caughtUp(l, 3)
+				w.Answered((*proposed)[0], c.answer)
+				require.Equal(t, c.isr, l.ISR())
+				time.Sleep(time.Second)
+				caughtUp(l, 3)
+				require.Len(t, *proposed, c.proposes)
+			})
 		})
 	}
 }

@@ -74,6 +74,7 @@ type Progress struct {
 	assigned Assignment
 	remote   []Remote // the replicas but for the leader, in their order
 	pending  Pending
+	refused  time.Time // when the controller refused a proposal last
 }
 
 // Start is the progress of a leader without followers that begins with a log

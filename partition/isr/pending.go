@@ -1,6 +1,9 @@
 package isr
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Change is what a pending proposal does.
 type Change int8
@@ -46,12 +49,16 @@ func (p *Progress) maximal(id int32) bool {
 	return slices.Contains(p.assigned.ISR, id)
 }
 
+// afterRefusal is how long a leader waits with the next expansion when the
+// controller has refused one: the broker is on its way out, and fetches on.
+const afterRefusal = 500 * time.Millisecond
+
 // Expand proposes to take a follower into the in-sync set, if it is due: it is
 // out of it, its broker is alive, and it has everything below the high watermark
 // and below the beginning of the epoch. It returns whether there is a proposal
 // to make, which is Pending then.
 func (p *Progress) Expand(id int32, c *Conditions) bool {
-	if p.pending.Change != None || slices.Contains(p.assigned.ISR, id) {
+	if p.pending.Change != None || slices.Contains(p.assigned.ISR, id) || c.Now.Sub(p.refused) < afterRefusal {
 		return false
 	}
 	r := p.find(id)
@@ -100,13 +107,16 @@ func (p *Progress) Expel(id int32) bool {
 }
 
 // Revert forgets the proposal: the controller has refused it.
-func (p *Progress) Revert() { p.pending = Pending{} }
+func (p *Progress) Revert(now time.Time) { p.pending, p.refused = Pending{}, now }
 
-// Commit makes a decision of the controller the present state; a proposal that
-// was out is decided by it. Followers that stay keep their progress.
+// Commit makes a decision of the controller the present state; a proposal to
+// change an older one is decided by it. Followers that stay keep their progress.
 func (p *Progress) Commit(a Assignment) {
+	if a.PartitionEpoch > p.assigned.PartitionEpoch {
+		p.pending = Pending{}
+	}
 	a.ISR, a.Replicas = slices.Clone(a.ISR), slices.Clone(a.Replicas)
-	p.assigned, p.pending = a, Pending{}
+	p.assigned = a
 	var remote []Remote
 	for _, id := range a.Replicas {
 		if id == a.Self {

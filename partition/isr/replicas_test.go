@@ -158,7 +158,7 @@ func TestAPendingExpansionCounts(t *testing.T) {
 	fetch(&p, 2, 15, at(40))
 	p.Raise(at(40))
 	require.EqualValues(t, 10, p.HighWatermark(), "it has not caught up for 40 s, and may be in sync")
-	p.Revert()
+	p.Revert(at(40).Now)
 	p.Raise(at(40))
 	require.EqualValues(t, 15, p.HighWatermark())
 }
@@ -263,4 +263,28 @@ func TestWhoAsksTwice(t *testing.T) {
 	require.True(t, p.HasAsked(2, 8))
 	require.False(t, p.HasAsked(2, 9))
 	require.False(t, p.HasAsked(9, 8))
+}
+
+// The broker of a follower that the controller will not have is shutting down, most likely.
+func TestARefusalIsNotAnsweredWithTheSameAtOnce(t *testing.T) {
+	p := lead(1, 2)
+	fetch(&p, 3, 10, at(1))
+	require.True(t, p.Expand(3, at(1)))
+	p.Revert(at(1).Now)
+	require.False(t, p.Expand(3, at(1.4)))
+	require.True(t, p.Expand(3, at(1.5)))
+}
+
+// An order that repeats what is known does not decide what is out: the controller may
+// agree to it yet.
+func TestARepeatedOrderDecidesNothing(t *testing.T) {
+	p := lead(1, 2)
+	fetch(&p, 3, 10, at(1))
+	require.True(t, p.Expand(3, at(1)))
+	p.Commit(three(1, 2))
+	require.Equal(t, isr.Expand, p.Pending().Change)
+	next := three(1, 2)
+	next.PartitionEpoch++
+	p.Commit(next)
+	require.Equal(t, isr.None, p.Pending().Change)
 }
