@@ -15,8 +15,12 @@ const maxBatch = 256
 
 // patience is how long a call waits for brokers to obey what is already written
 // down. One that hangs would otherwise hold up every call until its session
-// ends; it is told when it wakes.
-const patience = 2 * time.Second
+// ends; it is told when it wakes. Each replica that is to be made may take a
+// little longer still: it waits for a disk.
+const (
+	patience           = 2 * time.Second
+	patienceForReplica = 5 * time.Millisecond
+)
 
 // brokerPatience is how long another broker waits for the answer to what brokers
 // ask the controller. One that is cut off from the tree cannot answer, and does
@@ -41,6 +45,7 @@ type call struct {
 type outcome struct {
 	err    error
 	obeyed func(context.Context) error // nil: nobody had to be told
+	orders int                         // how many are to be obeyed
 }
 
 // ask has a step decided and written, and returns how to wait until it is
@@ -79,7 +84,7 @@ func await(ctx context.Context, out outcome) error {
 	if out.obeyed == nil {
 		return nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, patience+time.Duration(out.orders)*patienceForReplica)
 	defer cancel()
 	err := out.obeyed(bounded)
 	if err == nil || bounded.Err() != nil && ctx.Err() == nil {
@@ -116,7 +121,7 @@ func (t *term) serve(batch []event) error {
 			if k.done != nil {
 				k.done(t)
 			}
-			k.answer <- outcome{obeyed: obeyed}
+			k.answer <- outcome{obeyed: obeyed, orders: len(joint.Orders)}
 		}
 		return nil
 	}
