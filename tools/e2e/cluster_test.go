@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatmq/leat/replication/tree/zk"
+	"github.com/leatmq/leat/tools/spawn"
+	"github.com/leatmq/leat/tools/zookeeper"
+)
+
+// session is how long a killed broker counts as alive.
+const session = 1500 * time.Millisecond
+
+// patience is how long a test waits for what should take a moment.
+const patience = 30 * time.Second
+
+// cluster is three broker processes on one ZooKeeper.
+type cluster struct {
+	t       *testing.T
+	connect string // zookeeper.connect
+	server  *zookeeper.Server
+	brokers [3]*spawn.Broker
+	addrs   [3]string
+	admins  [3]string
+	dirs    [3]string
+}
+
+// startCluster starts three brokers side by side.
+func startCluster(t *testing.T) *cluster {
+	t.Helper()
+	server := zookeeper.Start(t)
+	c := &cluster{t: t, server: server, connect: server.Addr + "/e2e"}
+	for id := range c.brokers {
+		var err error
+		c.addrs[id], err = spawn.FreeAddr()
+		require.NoError(t, err)
+		c.admins[id], err = spawn.FreeAddr()
+		require.NoError(t, err)
+		c.dirs[id] = filepath.Join(t.TempDir(), fmt.Sprint("broker-", id))
+	}
+	failed := make(chan error, len(c.brokers))
+	for id := range c.brokers {
+		go func() { failed <- c.run(id) }()
+	}
+	for range c.brokers {
+		require.NoError(t, <-failed)
+	}
+	t.Cleanup(c.close)
+	return c
+}
+
+// run starts a broker, for the first time or again, and waits until it is ready.
+func (c *cluster) run(id int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	b, err := spawn.Start(ctx, spawn.Options{
+		Bin: bin, DataDir: c.dirs[id], Listen: c.addrs[id], Admin: c.admins[id],
+		Set: []string{
+			"zookeeper.connect=" + c.connect, fmt.Sprint("broker.id=", id), fmt.Sprint("broker.rack=rack-", id),
+			fmt.Sprint("zookeeper.session.timeout.ms=", session.Milliseconds()),
+			"min.insync.replicas=2", "default.replication.factor=3", "offsets.topic.num.partitions=3",
+			"replica.lag.time.max.ms=3000", "replica.fetch.wait.max.ms=100", "group.initial.rebalance.delay.ms=0",
+			"leat.log.level=debug",
+		},
+	})
+	c.brokers[id] = b
+	return err
+}
+
+func (c *cluster) start(id int) {
+	c.t.Helper()
+	require.NoError(c.t, c.run(id))
+}
+
+// kill ends a broker as a crash does.
+func (c *cluster) kill(id int) {
+	c.t.Helper()
+	require.NoError(c.t, c.brokers[id].Kill())
+}
+
+// stop ends a broker by SIGTERM.
+func (c *cluster) stop(id int) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.NoError(c.t, c.brokers[id].Stop(ctx))
+}
+
+// close ends everything, and tells what the brokers said if the test has failed.
+func (c *cluster) close() {
+	for id, b := range c.brokers {
+		if b == nil {
+			continue
+		}
+		if c.t.Failed() {
+			c.t.Logf("broker %d:\n%s", id, b.Log())
+		}
+		if err := b.Kill(); err != nil {
+			c.t.Log(err)
+		}
+	}
+}
+
+// client makes a client of all three brokers.
+func (c *cluster) client(opts ...kgo.Opt) *kgo.Client {
+	c.t.Helper()
+	cl, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(c.addrs[:]...), kgo.MetadataMinAge(50 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
+	}, opts...)...)
+	require.NoError(c.t, err)
+	c.t.Cleanup(cl.Close)
+	return cl
+}
+
+// topic makes a topic with three replicas of each partition.
+func (c *cluster) topic(admin *kadm.Client, name string, partitions int32) {
+	c.t.Helper()
+	made, err := admin.CreateTopic(c.t.Context(), partitions, 3, nil, name)
+	require.NoError(c.t, err)
+	require.NoError(c.t, made.Err, made.ErrMessage)
+}
+
+// partitions are a topic's, as the cluster tells.
+func (c *cluster) partitions(admin *kadm.Client, topic string) map[int32]kadm.PartitionDetail {
+	c.t.Helper()
+	found, err := admin.ListTopics(c.t.Context(), topic)
+	require.NoError(c.t, err)
+	return found[topic].Partitions
+}
+
+// eventually waits until what the cluster tells of a topic meets a condition.
+func (c *cluster) eventually(admin *kadm.Client, topic, what string, met func(p kadm.PartitionDetail) bool) {
+	c.t.Helper()
+	var last kadm.PartitionDetails
+	require.Eventually(c.t, func() bool {
+		found, err := admin.ListTopics(c.t.Context(), topic)
+		if err != nil || len(found[topic].Partitions) == 0 {
+			return false
+		}
+		last = found[topic].Partitions
+		for _, p := range last {
+			if !met(p) {
+				return false
+			}
+		}
+		return true
+	}, patience, 50*time.Millisecond, "%s: not %s", topic, what)
+}
+
+// whole waits until all replicas of a topic are in sync.
+func (c *cluster) whole(admin *kadm.Client, topic string) {
+	c.t.Helper()
+	c.eventually(admin, topic, "in sync", func(p kadm.PartitionDetail) bool { return p.Leader >= 0 && len(p.ISR) == 3 })
+}
+
+// tree is the cluster's coordination tree, to write to as other tools do.
+func (c *cluster) tree() *zk.Tree {
+	c.t.Helper()
+	servers, chroot, err := zk.ParseConnect(c.connect)
+	require.NoError(c.t, err)
+	t, err := zk.Open(c.t.Context(), zk.Options{Servers: servers, Chroot: chroot, SessionTimeout: 5 * time.Second})
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { require.NoError(c.t, t.Close()) })
+	return t
+}
+
+// all is the address of all brokers.
+func (c *cluster) all() string { return strings.Join(c.addrs[:], ",") }
