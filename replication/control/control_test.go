@@ -9,17 +9,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/log/vfs/crashfs"
 	"github.com/leatmq/leat/partition"
-	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/control"
 	"github.com/leatmq/leat/replication/fetcher"
 	"github.com/leatmq/leat/replication/image"
-	"github.com/leatmq/leat/replication/plan"
 )
 
 // rig is a set of partitions on a disk in memory, and what obeys over it.
@@ -98,72 +98,51 @@ func newRigOf(t testing.TB, broker int32) *rig {
 	return r
 }
 
-func lead(name string, p, epoch int32) plan.Order {
-	return plan.Order{
-		Kind: plan.Assign, Topic: name, Partition: p, TopicID: topic.ID{1}, New: epoch == 0,
-		State: image.Partition{Replicas: []int32{0}, ISR: []int32{0}, LeaderEpoch: epoch},
+// many is a request to lead n partitions of one topic.
+func many(n int) *kmsg.LeaderAndISRRequest {
+	s := kmsg.LeaderAndISRRequestTopicState{Topic: "many", TopicID: idA}
+	for p := range int32(n) {
+		s.PartitionStates = append(s.PartitionStates, role{number: p}.state())
 	}
-}
-
-func TestOrdersAreObeyed(t *testing.T) {
-	r := newRig(t)
-	errs := r.control.Apply(t.Context(), []plan.Order{lead("a", 0, 0), lead("a", 1, 0), lead("b", 0, 0)})
-	require.Equal(t, []error{nil, nil, nil}, errs)
-	require.Equal(t, []string{"led a-0 at 0", "led a-1 at 0", "led b-0 at 0"}, r.told)
-	require.Equal(t, 2, r.asked, "one configuration for all partitions of a topic")
-	replica, err := r.set.Get(checkpoint.Partition{Topic: "a", Index: 1})
-	require.NoError(t, err)
-	_, err = replica.Leader(0)
-	require.NoError(t, err)
-	require.EqualValues(t, topic.ID{1}, replica.TopicID())
-
-	configure := plan.Order{Kind: plan.Configure, Topic: "a", Partition: -1, Config: map[string]string{"big": "yes"}}
-	require.Equal(t, []error{nil}, r.control.Apply(t.Context(), []plan.Order{configure}))
-	require.EqualValues(t, 12345678, replica.Log().Config().SegmentBytes)
-
-	require.Equal(t, []error{nil}, r.control.Apply(t.Context(), []plan.Order{lead("a", 1, 4)}))
-	require.EqualValues(t, 4, replica.Epoch())
-
-	r.told = nil
-	remove := plan.Order{Kind: plan.Delete, Topic: "a", Partition: 1}
-	require.Equal(t, []error{nil, nil}, r.control.Apply(t.Context(), []plan.Order{remove, {Kind: plan.Delete, Topic: "never", Partition: 0}}))
-	require.Equal(t, []string{"left a-1", "left never-0"}, r.told)
-	_, err = r.set.Get(checkpoint.Partition{Topic: "a", Index: 1})
-	require.ErrorIs(t, err, partition.ErrUnknown)
-}
-
-// TestOneFailureIsOneError: an order that cannot be obeyed does not keep the
-// others from it, and nobody is told of it.
-func TestOneFailureIsOneError(t *testing.T) {
-	r := newRig(t)
-	require.Equal(t, []error{nil}, r.control.Apply(t.Context(), []plan.Order{lead("a", 0, 5)}))
-	r.told = nil
-	errs := r.control.Apply(t.Context(), []plan.Order{lead("a", 0, 3), lead("a", 1, 0)})
-	require.ErrorIs(t, errs[0], partition.ErrStaleEpoch)
-	require.NoError(t, errs[1])
-	require.Equal(t, []string{"led a-1 at 0"}, r.told)
+	return &kmsg.LeaderAndISRRequest{Version: 7, ControllerEpoch: 1, BrokerEpoch: -1, TopicStates: []kmsg.LeaderAndISRRequestTopicState{s}}
 }
 
 func TestManyAtOnce(t *testing.T) {
 	r := newRig(t)
-	var orders []plan.Order
-	for p := range int32(500) {
-		orders = append(orders, lead("many", p, 0))
-	}
-	for _, err := range r.control.Apply(t.Context(), orders) {
-		require.NoError(t, err)
+	a := r.control.LeaderAndISR(context(), many(500))
+	for p, row := range a.Topics[0].Partitions {
+		require.EqualValues(t, p, row.Partition)
+		require.Zero(t, row.ErrorCode)
 	}
 	require.Len(t, r.set.All(), 500)
 	require.Len(t, r.told, 500)
+	require.Equal(t, 1, r.asked, "one configuration for all partitions of a topic")
 }
 
+// TestOneFailureIsOneCode: a partition that cannot be led does not keep the
+// others from it, and nobody is told of it.
+func TestOneFailureIsOneCode(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, r.set.Lead(checkpoint.Partition{Topic: "many", Index: 1}, partition.State{TopicID: idB, Replicas: []int32{0}, ISR: []int32{0}}))
+	a := r.control.LeaderAndISR(context(), many(3))
+	require.Equal(t, []kmsg.LeaderAndISRResponseTopicPartition{
+		{Partition: 0}, {Partition: 1, ErrorCode: kerr.InconsistentTopicID.Code}, {Partition: 2},
+	}, a.Topics[0].Partitions)
+	require.Equal(t, []string{"led many-0 at 0", "led many-2 at 0"}, r.told)
+}
+
+// TestEndOfContextCutsOff: what was not begun is not done, and can be ordered
+// again.
 func TestEndOfContextCutsOff(t *testing.T) {
 	r := newRig(t)
 	ctx, cancel := stdcontext.WithCancel(t.Context())
 	cancel()
-	for _, err := range r.control.Apply(ctx, []plan.Order{lead("a", 0, 0), lead("a", 1, 0)}) {
-		require.ErrorIs(t, err, stdcontext.Canceled)
+	a := r.control.LeaderAndISR(ctx, many(3))
+	for _, row := range a.Topics[0].Partitions {
+		require.Equal(t, kerr.RequestTimedOut.Code, row.ErrorCode)
 	}
 	require.Empty(t, r.set.All())
 	require.Empty(t, r.told)
+	r.control.LeaderAndISR(context(), many(3))
+	require.Len(t, r.told, 3)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/channel"
 	"github.com/leatmq/leat/replication/image"
@@ -107,12 +108,25 @@ func (c *Control) merge(q *kmsg.UpdateMetadataRequest, states []kmsg.UpdateMetad
 		ch.Brokers = nil
 	}
 	c.put(m.im.With(ch))
-	for _, name := range m.gone {
-		if t := m.topics[name]; t == nil {
-			delete(c.show.topics, name)
+	for _, t := range m.gone {
+		gone = append(gone, t.Name)
+		if m.topics[t.Name] == nil {
+			delete(c.show.topics, t.Name)
+		}
+		c.forget(t)
+	}
+	return gone
+}
+
+// forget drops what was kept about replicas that have been removed: they cannot
+// come back. mu is held.
+func (c *Control) forget(t *image.Topic) {
+	for n := range t.Partitions {
+		p := checkpoint.Partition{Topic: t.Name, Index: int32(n)}
+		if had := c.hosted[p]; had != nil && had.part == removed && c.gone.ids[had.id] {
+			c.keep(p, nil)
 		}
 	}
-	return m.gone
 }
 
 // merger makes the topics of the next picture. show is held.
@@ -120,7 +134,7 @@ type merger struct {
 	c      *Control
 	im     *image.Image
 	topics map[string]*image.Topic // changed ones; nil: gone
-	gone   []string
+	gone   []*image.Topic
 }
 
 // now is a topic as it is by now, nil if there is none.
@@ -180,7 +194,7 @@ func alive(p kmsg.UpdateMetadataRequestTopicPartition) bool { return p.Leader !=
 // drop takes a topic out.
 func (m *merger) drop(t *image.Topic) {
 	m.topics[t.Name] = nil
-	m.gone = append(m.gone, t.Name)
+	m.gone = append(m.gone, t)
 }
 
 // only takes out the topics that are not among the states.
