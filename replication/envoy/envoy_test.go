@@ -49,6 +49,13 @@ func newPeer(t *testing.T, id int32, handle func(nth int) kmsg.Response) *peer {
 	return p
 }
 
+// times is how often it was asked.
+func (p *peer) times() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
+}
+
 func (p *peer) serve(c net.Conn, handle func(int) kmsg.Response) {
 	defer c.Close()
 	in := bufio.NewReader(c)
@@ -136,7 +143,7 @@ func TestTheControllerIsAskedWhereverItIs(t *testing.T) {
 	got, err := r.envoy(t).Ask(t.Context(), ids())
 	require.NoError(t, err)
 	require.EqualValues(t, 7000, got.(*kmsg.AllocateProducerIDsResponse).ProducerIDStart)
-	require.Equal(t, []int{1, 1, 1}, []int{old.asked, dying.asked, now.asked})
+	require.Equal(t, []int{1, 1, 1}, []int{old.times(), dying.times(), now.times()})
 }
 
 func TestThisBrokerIsAskedByACall(t *testing.T) {
@@ -174,7 +181,7 @@ func TestSomeRequestsAreMadeOnce(t *testing.T) {
 	_, err := r.envoy(t).Ask(t.Context(), q)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, envoy.ErrNoController)
-	require.Equal(t, 1, dying.asked)
+	require.Equal(t, 1, dying.times())
 }
 
 // Each answer says in its own place that the broker is not the controller.
