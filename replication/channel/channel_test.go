@@ -123,11 +123,18 @@ func roles(topic string, number, epoch int32, fresh bool) *kmsg.LeaderAndISRRequ
 	}}}
 }
 
-func news(topic string, number, epoch, leader int32) *kmsg.UpdateMetadataRequest {
+func news(topic string, number, epoch int32) *kmsg.UpdateMetadataRequest {
 	return &kmsg.UpdateMetadataRequest{Version: 8, ControllerEpoch: 1, TopicStates: []kmsg.UpdateMetadataRequestTopicState{{
 		Topic:           topic,
-		PartitionStates: []kmsg.UpdateMetadataRequestTopicPartition{{Partition: number, LeaderEpoch: epoch, Leader: leader}},
+		PartitionStates: []kmsg.UpdateMetadataRequestTopicPartition{{Partition: number, LeaderEpoch: epoch}},
 	}}}
+}
+
+// gone is the end of a topic of one partition.
+func gone(topic string) *kmsg.UpdateMetadataRequest {
+	q := news(topic, 0, 0)
+	q.TopicStates[0].PartitionStates[0].Leader = -2
+	return q
 }
 
 func stop(topic string, number, epoch int32, remove bool) *kmsg.StopReplicaRequest {
@@ -147,9 +154,11 @@ func run(t *testing.T, test func(t *testing.T, c *channel.Channel, p *peers)) {
 				p.note("self %s", describe(req))
 				return req.ResponseKind(), nil
 			},
-			Remote:   p.remote,
-			Answered: func(broker int32, req kmsg.Request, _ kmsg.Response) { p.answers = append(p.answers, kmsg.NameForKey(req.Key())) },
-			Logger:   slog.New(slog.DiscardHandler),
+			Remote: p.remote,
+			Answered: func(broker int32, req kmsg.Request, _ kmsg.Response) {
+				p.answers = append(p.answers, kmsg.NameForKey(req.Key()))
+			},
+			Logger: slog.New(slog.DiscardHandler),
 		})
 		c.SetBrokers(brokers(10, 10, 10))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -173,7 +182,7 @@ func brokers(epochs ...int64) []image.Broker {
 
 func TestOrderWithinABatch(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
-		d := c.Send([]channel.Batch{{Broker: 1, StopReplica: stop("a", 0, 1, false), UpdateMetadata: news("b", 0, 1, 2), LeaderAndISR: roles("c", 0, 1, true)}})
+		d := c.Send([]channel.Batch{{Broker: 1, StopReplica: stop("a", 0, 1, false), UpdateMetadata: news("b", 0, 1), LeaderAndISR: roles("c", 0, 1, true)}})
 		require.NoError(t, d.Wait(t.Context()))
 		require.Equal(t, []string{"1(10) roles c-0@1new", "1(10) news b-0@1", "1(10) stop a-0@1"}, p.take())
 		require.Equal(t, []string{"LeaderAndISR", "UpdateMetadata", "StopReplica"}, p.answers)
@@ -184,7 +193,7 @@ func TestOrderWithinABatch(t *testing.T) {
 // that does not live is not told.
 func TestSelfIsAskedDirectly(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
-		d := c.Send([]channel.Batch{{Broker: 0, UpdateMetadata: news("a", 0, 1, 0)}, {Broker: 7, UpdateMetadata: news("a", 0, 1, 0)}})
+		d := c.Send([]channel.Batch{{Broker: 0, UpdateMetadata: news("a", 0, 1)}, {Broker: 7, UpdateMetadata: news("a", 0, 1)}})
 		require.NoError(t, d.Wait(t.Context()))
 		require.Equal(t, []string{"self news a-0@1"}, p.take())
 		require.NoError(t, c.Send(nil).Wait(t.Context()))
@@ -198,12 +207,12 @@ func TestWhatWaitsIsMerged(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
 		free := make(chan struct{})
 		p.set(func() { p.hold[1] = free })
-		first := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0, 0)}})
+		first := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0)}})
 		synctest.Wait()
 		var last *channel.Delivery
 		for epoch := range int32(100) {
 			last = c.Send([]channel.Batch{{
-				Broker: 1, LeaderAndISR: roles("a", 0, epoch, epoch == 0), UpdateMetadata: news("a", epoch%2, epoch, 1),
+				Broker: 1, LeaderAndISR: roles("a", 0, epoch, epoch == 0), UpdateMetadata: news("a", epoch%2, epoch),
 				StopReplica: stop("b", 0, epoch, epoch == 50),
 			}})
 		}
@@ -228,10 +237,10 @@ func TestMergingKeepsTheOutcome(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
 		free := make(chan struct{})
 		p.set(func() { p.hold[1] = free })
-		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0, 0)}})
+		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0)}})
 		synctest.Wait()
-		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 0, -2), StopReplica: stop("a", 0, -2, true)}})
-		d := c.Send([]channel.Batch{{Broker: 1, LeaderAndISR: roles("a", 0, 0, true), UpdateMetadata: news("a", 0, 0, 1)}})
+		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: gone("a"), StopReplica: stop("a", 0, -2, true)}})
+		d := c.Send([]channel.Batch{{Broker: 1, LeaderAndISR: roles("a", 0, 0, true), UpdateMetadata: news("a", 0, 0)}})
 		close(free)
 		require.NoError(t, d.Wait(t.Context()))
 		require.Equal(t, []string{
@@ -246,14 +255,14 @@ func TestTheWholePicture(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
 		free := make(chan struct{})
 		p.set(func() { p.hold[1] = free })
-		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0, 0)}})
+		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0)}})
 		synctest.Wait()
-		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("old", 0, 0, -2)}})
-		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1, 1)}})
-		whole := news("b", 0, 1, 1)
+		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: gone("old")}})
+		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1)}})
+		whole := news("b", 0, 1)
 		whole.UnknownTags.Set(0, []byte{2})
 		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: whole}})
-		d := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("c", 0, 1, 1)}})
+		d := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("c", 0, 1)}})
 		close(free)
 		require.NoError(t, d.Wait(t.Context()))
 		require.Equal(t, []string{"1(10) news z-0@0", "1(10) all old-0@0gone b-0@1 c-0@1"}, p.take())
@@ -266,8 +275,8 @@ func TestABrokerThatDoesNotAnswer(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
 		p.set(func() { p.down[1] = true })
 		began := time.Now()
-		slow := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1, 1)}})
-		quick := c.Send([]channel.Batch{{Broker: 2, UpdateMetadata: news("a", 0, 1, 1)}})
+		slow := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1)}})
+		quick := c.Send([]channel.Batch{{Broker: 2, UpdateMetadata: news("a", 0, 1)}})
 		require.NoError(t, quick.Wait(t.Context()))
 		require.Zero(t, time.Since(began))
 		time.AfterFunc(time.Minute, func() { p.set(func() { p.down[1] = false }) })
@@ -276,7 +285,7 @@ func TestABrokerThatDoesNotAnswer(t *testing.T) {
 		require.Equal(t, []string{"2(10) news a-0@1", "1(10) news a-0@1"}, p.take())
 
 		p.set(func() { p.hold[1] = make(chan struct{}) }) // hangs
-		lost := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 2, 1)}})
+		lost := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 2)}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, lost.Wait(ctx), context.DeadlineExceeded)
@@ -292,14 +301,14 @@ func TestBrokerGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(t *testing.T, c *channel.Channel, p *peers) {
 				p.set(func() { p.hold[1] = make(chan struct{}) })
-				first := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1, 1)}, {Broker: 2, UpdateMetadata: news("a", 0, 1, 1)}})
-				second := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 2, 1)}})
+				first := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1)}, {Broker: 2, UpdateMetadata: news("a", 0, 1)}})
+				second := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 2)}})
 				synctest.Wait()
 				c.SetBrokers(next)
 				require.NoError(t, first.Wait(t.Context()))
 				require.NoError(t, second.Wait(t.Context()))
 				p.set(func() { delete(p.hold, 1) })
-				require.NoError(t, c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("b", 0, 1, 1)}}).Wait(t.Context()))
+				require.NoError(t, c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("b", 0, 1)}}).Wait(t.Context()))
 				want := []string{"2(10) news a-0@1"}
 				if name == "back" {
 					want = append(want, "1(11) news b-0@1")
@@ -315,7 +324,7 @@ func TestSameBrokersGoOn(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
 		free := make(chan struct{})
 		p.set(func() { p.hold[1] = free })
-		d := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1, 1)}})
+		d := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1)}})
 		synctest.Wait()
 		c.SetBrokers(brokers(10, 10))
 		close(free)
@@ -327,9 +336,9 @@ func TestSameBrokersGoOn(t *testing.T) {
 func TestReset(t *testing.T) {
 	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
 		p.set(func() { p.hold[1] = make(chan struct{}) })
-		busy := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1, 1)}})
+		busy := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1)}})
 		synctest.Wait()
-		waiting := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 2, 1)}})
+		waiting := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 2)}})
 		c.Reset()
 		require.ErrorIs(t, busy.Wait(t.Context()), channel.ErrReset)
 		require.ErrorIs(t, waiting.Wait(t.Context()), channel.ErrReset)
@@ -337,7 +346,7 @@ func TestReset(t *testing.T) {
 
 		p.set(func() { delete(p.hold, 1) })
 		c.SetBrokers(brokers(10, 10))
-		require.NoError(t, c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("b", 0, 1, 1)}}).Wait(t.Context()))
+		require.NoError(t, c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("b", 0, 1)}}).Wait(t.Context()))
 		require.Equal(t, []string{"1(10) news b-0@1"}, p.take())
 	})
 }
@@ -353,7 +362,7 @@ func TestEndOfRun(t *testing.T) {
 		go func() { done <- c.Run(ctx) }()
 		var all []*channel.Delivery
 		for range 3 {
-			all = append(all, c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1, 1)}}))
+			all = append(all, c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 1)}}))
 			synctest.Wait()
 		}
 		cancel()

@@ -135,29 +135,25 @@ func TestKafkasAnswers(t *testing.T) {
 		require.NoError(t, want.ReadFrom(response[5:]))
 
 		var got kmsg.Response
-		var epoch int64
 		switch q := kmsg.RequestForKey(x.Key).(type) {
 		case *kmsg.LeaderAndISRRequest:
 			q.SetVersion(x.Version)
 			require.NoError(t, q.ReadFrom(request[12:]))
-			epoch = q.BrokerEpoch
-			if epoch > r.epoch {
-				r = restarted(t, epoch)
+			if q.BrokerEpoch > r.epoch {
+				r = restarted(t, q.BrokerEpoch)
 			}
 			got = r.control.LeaderAndISR(context(), q)
 		case *kmsg.UpdateMetadataRequest:
 			q.SetVersion(x.Version)
 			require.NoError(t, q.ReadFrom(request[12:]))
-			epoch = q.BrokerEpoch
-			if epoch > r.epoch {
-				r = restarted(t, epoch)
+			if q.BrokerEpoch > r.epoch {
+				r = restarted(t, q.BrokerEpoch)
 			}
 			got = r.control.UpdateMetadata(context(), q)
 			requireShown(t, r, q)
 		case *kmsg.StopReplicaRequest:
 			q.SetVersion(x.Version)
 			require.NoError(t, channel.StopReplica{StopReplicaRequest: q}.ReadFrom(request[12:]))
-			epoch = q.BrokerEpoch
 			got = r.control.StopReplica(context(), q)
 		}
 		require.Equal(t, ordered(want), ordered(got), "%d: %s", x.N, x.Step)

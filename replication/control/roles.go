@@ -106,8 +106,7 @@ func (c *Control) judge(a *assignment) (accept bool, code int16) {
 	case c.offline(a.p):
 		return false, kerr.KafkaStorageError.Code
 	case had == nil:
-	case had.part == removed && differ(had.id, a.id):
-		had = nil // another topic of that name
+	case had.part == removed && differ(had.id, a.id): // another topic has the name
 	case differ(had.id, a.id):
 		return false, kerr.InconsistentTopicID.Code
 	case a.to.LeaderEpoch < had.epoch:
