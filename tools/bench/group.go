@@ -22,32 +22,35 @@ type group struct {
 }
 
 // startAll runs the subject below a directory, and makes the topics of a cluster.
-func (s subject) startAll(ctx context.Context, dir string, of scenario) (g *group, err error) {
-	g = &group{dir: dir}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+func (s subject) startAll(ctx context.Context, dir string, of scenario) (*group, error) {
+	g := &group{dir: dir}
+	if err := s.startIn(ctx, g, of); err != nil {
+		return nil, errors.Join(err, g.stop())
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, g.stop())
-		}
-	}()
+	return g, nil
+}
+
+func (s subject) startIn(ctx context.Context, g *group, of scenario) (err error) {
+	dir := g.dir
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	if s.members == 0 {
 		p, err := s.start(ctx, dir+"/data")
 		if err != nil {
-			return nil, err
+			return err
 		}
 		g.members, g.address = append(g.members, p), p.address
-		return g, nil
+		return nil
 	}
 	if g.zk, err = zookeeper.Run(ctx, zookeeper.Options{Dir: dir + "/zookeeper"}); err != nil {
-		return nil, err
+		return err
 	}
 	for id := range s.members {
 		member := fmt.Sprintf("%s/%d", dir, id)
 		p, err := s.start(ctx, member, "{id}", strconv.Itoa(id), "{zookeeper}", g.zk.Connect())
 		if err != nil {
-			return nil, err
+			return err
 		}
 		g.members = append(g.members, p)
 	}
@@ -55,9 +58,9 @@ func (s subject) startAll(ctx context.Context, dir string, of scenario) (g *grou
 	ready, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	if err := makeTopics(ready, g.address, s.members, of.load.Connections); err != nil {
-		return nil, fmt.Errorf("%s: %w%s", s.name, err, g.tail())
+		return fmt.Errorf("%s: %w%s", s.name, err, g.tail())
 	}
-	return g, nil
+	return nil
 }
 
 // stop ends all processes and removes their data.

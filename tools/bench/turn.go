@@ -71,6 +71,9 @@ func (t *turn) move(ctx context.Context, g *group, w load.Workload) error {
 	// Warms up what the subject does lazily, and is not counted.
 	ready := w
 	ready.Bytes = w.Bytes / 10
+	if w.All { // three times as much to compile, where programs compile themselves
+		ready.Bytes = w.Bytes / 2
+	}
 	if w.Consume {
 		if err := load.Fill(ctx, g.address, w); err != nil {
 			return err
