@@ -86,9 +86,6 @@ func New(d Deps) *API {
 	if d.Random == nil {
 		d.Random = rand.Uint32
 	}
-	if d.Controller != nil && d.AlterConfig == nil {
-		d.AlterConfig = d.Controller.AlterConfig
-	}
 	if d.Controller != nil && d.ProducerIDs == nil {
 		d.ProducerIDs = d.Controller.AllocateProducerIDs
 	}

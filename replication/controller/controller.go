@@ -1,22 +1,28 @@
-// Package controller runs the cluster's decisions: one goroutine, elected
-// through the tree, that reads the cluster once, decides every event with
-// package plan, writes the outcome to the tree, has it obeyed and shows it in
-// the Image. Only it writes topics and partition states; each of its writes
-// carries a check of /controller_epoch, so one that has been deposed cannot
-// write any more.
+// Package controller runs the cluster's decisions. Every broker contends for the
+// office; the one that is elected reads the cluster once, and from then on has
+// each event decided by package plan, on one goroutine: it writes the outcome to
+// the tree, shows it in its Image and tells brokers. Only it writes topics and
+// partition states; each of its writes carries a check of /controller_epoch, so
+// one that has been deposed cannot write any more.
 //
-//	Run    register /brokers/ids/N → elect → load → adopt → recover → serve
-//	serve  take all waiting requests → plan → one Multi → orders → Image → answers
+//	Serve  watch /controller ──→ elected ──→ term ──→ deposed, or failed: again
+//	                                          │ ctx ends: /controller goes at once
+//	term   take over: watches, brokers, topics, states → brokers told → Recover
+//	       next:      calls │ watches │ brokers' answers │ timers
+//	                    └→ plan → Multis → Image → Send
 //
-// Requests that wait at the same time share one write. What a crash can leave
-// behind between the steps:
+// Calls that wait at the same time share one write. A call returns when what it
+// decided is written and the live brokers concerned have obeyed; it waits on its
+// own goroutine. What a crash can leave behind between the steps:
 //
-//	before the Multi            nothing has happened
-//	after it, before the orders  the new controller gives them again (Recover)
-//	topic marked, not yet gone   the new controller deletes it again
+//	before the Multis             nothing has happened
+//	between two of them           the next controller finds the beginning, and goes on
+//	after them, before Send       the next controller gives the orders again (Recover)
+//	topic marked, not yet gone    the next controller deletes it again
 //
-// A single node is its own controller over the embedded tree; the code is the
-// same.
+// What somebody else has written where the controller did not expect it is read
+// again before anything is decided about it. A single node is its own controller
+// over the embedded tree; the code is the same.
 package controller
 
 import (
@@ -30,7 +36,6 @@ import (
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/member"
 	"github.com/leatmq/leat/replication/plan"
-	"github.com/leatmq/leat/replication/tree"
 )
 
 // The errors of a controller, beside those of packages plan and tree.
@@ -38,9 +43,6 @@ var (
 	// ErrNotController is the answer of a broker that does not control the
 	// cluster, or no longer.
 	ErrNotController = errors.New("this is not the correct controller for this cluster")
-	// ErrInconsistentCluster means that the data directory belongs to another
-	// cluster than the tree.
-	ErrInconsistentCluster = member.ErrInconsistentCluster
 	// ErrPending means that what was asked is decided and written down, but not
 	// finished: a disk failed, or a broker is away. It will be finished later.
 	ErrPending = errors.New("the request timed out")
@@ -48,11 +50,7 @@ var (
 
 // Options are what a controller needs of its surroundings.
 type Options struct {
-	Tree      tree.Tree
-	BrokerID  int32
-	Rack      string           // empty: none
-	Endpoints []image.Endpoint // advertised, in the order of the listeners
-	ClusterID string           // of meta.properties, empty: none stored
+	BrokerID int32
 
 	// Send gives brokers their orders and announcements. It must not block.
 	// obeyed waits until every live broker concerned has obeyed, with ctx's error
@@ -65,23 +63,13 @@ type Options struct {
 	// themselves; asked anew each time. Nil: they do not.
 	Balance func() Balance
 
-	// Apply obeys the orders that concern this broker and returns one error, or
-	// nil, for each; those that it did not come to before ctx ended have ctx's.
-	// It runs on the controller's goroutine. *control.Control has it.
-	Apply func(ctx context.Context, orders []plan.Order) []error
-	// Existing lists the partitions in the data directories. It is asked when
-	// the controller takes office: those of a tree that never had a topic are
-	// adopted, and no leader epoch is used twice. Nil: none.
+	// Existing lists the partitions in the data directories of a single node. It
+	// is asked when the controller takes office: those of a tree that never had
+	// a topic are adopted, and no leader epoch is used twice. Nil: none.
 	Existing func() []plan.Existing
 	// Settings are the broker's settings that decisions depend on; asked anew
 	// for each decision.
 	Settings func() plan.Settings
-	// ConfigChanged is told each configuration of this broker and of all
-	// brokers: those that are there at the start, and each that changes, after
-	// it can be read from the Image. It runs on the controller's goroutine.
-	// Nil: nobody is told.
-	ConfigChanged func(image.Entity, map[string]string)
-
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default()
 }
@@ -97,7 +85,7 @@ type Balance struct {
 type Controller struct {
 	o     Options
 	image atomic.Pointer[image.Image]
-	ready chan struct{} // closed when the first picture is complete
+	ready chan struct{} // closed when the first term has taken over
 	once  sync.Once     // closes ready
 
 	session atomic.Pointer[member.Session] // the latest that Serve was given
@@ -111,9 +99,6 @@ func New(o Options) *Controller {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
-	}
-	if o.ConfigChanged == nil {
-		o.ConfigChanged = func(image.Entity, map[string]string) {}
 	}
 	if o.Reset == nil {
 		o.Reset = func() {}
@@ -129,9 +114,11 @@ func New(o Options) *Controller {
 	return c
 }
 
-// Image is the latest picture of the cluster, never nil.
+// Image is the controller's own picture of the cluster: what the tree holds,
+// while brokers may not all know of it yet. It is empty, never nil, on a broker
+// that is not in office.
 func (c *Controller) Image() *image.Image { return c.image.Load() }
 
-// Ready is closed when the cluster has been read and every partition this
-// broker leads is led.
+// Ready is closed when this broker has for the first time taken over the office:
+// it has read the cluster, and what brokers are to do is on its way to them.
 func (c *Controller) Ready() <-chan struct{} { return c.ready }

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
-	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +16,6 @@ import (
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
-	"github.com/leatmq/leat/replication/tree/embedded"
 	"github.com/leatmq/leat/replication/znode"
 	"github.com/leatmq/leat/tools/zookeeper"
 )
@@ -31,183 +26,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(main{m}) }
 type main struct{ m *testing.M }
 
 func (m main) Run() int { return zookeeper.Main(m.m) }
-
-// node is a broker reduced to what obeys: which partitions it leads, at which
-// epoch. It and the tree's file survive restarts of the controller.
-type node struct {
-	t    *testing.T
-	path string
-
-	mu      sync.Mutex
-	led     map[plan.Ref]int32
-	configs map[string]map[string]string
-	told    map[image.Entity]map[string]string
-	refuse  func(plan.Order) error
-	stall   chan struct{} // not nil: closed by the next orders, which the end of Run cuts off
-
-	existing []plan.Existing
-	settings plan.Settings
-	now      time.Time
-
-	ctl  *controller.Controller
-	tree *embedded.Tree
-	stop func()
-}
-
-func newNode(t *testing.T) *node {
-	var drawn uint32
-	n := &node{
-		t: t, path: filepath.Join(t.TempDir(), embedded.FileName), now: time.UnixMilli(1_700_000_000_000),
-		led: map[plan.Ref]int32{}, configs: map[string]map[string]string{}, told: map[image.Entity]map[string]string{},
-		settings: plan.Settings{
-			Partitions: 2, Replication: 1, DeleteTopics: true,
-			Random: func(int) int { return 0 },
-			RandomBytes: func() [16]byte {
-				drawn++
-				return [16]byte{byte(drawn), byte(drawn >> 8), byte(drawn >> 16)}
-			},
-			Internal: map[string]plan.TopicSpec{topic.ConsumerOffsets: {
-				Partitions: 50, Replication: 3, Config: map[string]string{"cleanup.policy": "compact"},
-			}},
-		},
-	}
-	t.Cleanup(func() {
-		if n.stop != nil {
-			n.stop()
-		}
-	})
-	return n
-}
-
-func (n *node) apply(ctx context.Context, orders []plan.Order) []error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	errs := make([]error, len(orders))
-	if n.stall != nil {
-		close(n.stall)
-		n.stall = nil
-		<-ctx.Done()
-		for i := range errs {
-			errs[i] = ctx.Err()
-		}
-		return errs
-	}
-	for i, o := range orders {
-		ref := plan.Ref{Topic: o.Topic, Partition: o.Partition}
-		if n.refuse != nil {
-			if errs[i] = n.refuse(o); errs[i] != nil {
-				continue
-			}
-		}
-		switch o.Kind {
-		case plan.Assign:
-			n.led[ref] = o.State.LeaderEpoch
-			n.configs[o.Topic] = o.Config
-		case plan.Delete:
-			delete(n.led, ref)
-		case plan.Configure:
-			n.configs[o.Topic] = o.Config
-		}
-	}
-	return errs
-}
-
-// start runs a controller over the node's tree until it is ready.
-func (n *node) start() {
-	n.t.Helper()
-	done := n.run()
-	select {
-	case <-n.ctl.Ready():
-	case err := <-done:
-		require.FailNow(n.t, "controller ended", "%v", err)
-	case <-time.After(20 * time.Second):
-		require.FailNow(n.t, "controller is not ready")
-	}
-}
-
-func (n *node) run() <-chan error {
-	n.t.Helper()
-	var err error
-	n.tree, err = embedded.Open(n.path, embedded.Options{Now: func() time.Time { return n.now }})
-	require.NoError(n.t, err)
-	n.ctl = controller.New(controller.Options{
-		Tree: n.tree, BrokerID: 0, Apply: n.apply,
-		Endpoints: []image.Endpoint{{Listener: "PLAINTEXT", Protocol: "PLAINTEXT", Host: "h", Port: 9092}},
-		Existing:  func() []plan.Existing { return n.existing },
-		Settings:  func() plan.Settings { return n.settings },
-		ConfigChanged: func(e image.Entity, config map[string]string) {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			n.told[e] = config
-		},
-		Now: func() time.Time { return n.now }, Logger: slog.New(slog.DiscardHandler),
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	var running sync.WaitGroup
-	running.Go(func() { done <- n.ctl.Run(ctx) })
-	n.stop = func() {
-		cancel()
-		running.Wait()
-		require.NoError(n.t, n.tree.Close())
-		n.stop = nil
-	}
-	return done
-}
-
-// crash ends the controller as the death of the process would.
-func (n *node) crash() {
-	require.NoError(n.t, n.tree.Abandon())
-	n.stop()
-	n.led = map[plan.Ref]int32{}
-}
-
-// restart ends the controller and starts another over the same tree.
-func (n *node) restart() {
-	n.stop()
-	n.led = map[plan.Ref]int32{}
-	n.start()
-}
-
-func (n *node) create(specs ...plan.TopicSpec) []plan.TopicResult {
-	n.t.Helper()
-	results, err := n.ctl.CreateTopics(n.t.Context(), specs, controller.CreateOptions{})
-	require.NoError(n.t, err)
-	return results
-}
-
-func (n *node) delete(name string) error {
-	n.t.Helper()
-	results, err := n.ctl.DeleteTopics(n.t.Context(), []plan.TopicRef{{Name: name}})
-	require.NoError(n.t, err)
-	return results[0].Err
-}
-
-// gone waits for the end of a deletion.
-func (n *node) gone(name string) {
-	n.t.Helper()
-	require.Eventually(n.t, func() bool { return !n.ctl.Image().Deleting(name) }, 20*time.Second, time.Millisecond)
-}
-
-// paths lists the whole tree.
-func (n *node) paths() []string {
-	n.t.Helper()
-	all, err := tree.Subtree(n.tree, "/")
-	require.NoError(n.t, err)
-	slices.Sort(all)
-	return all
-}
-
-func (n *node) data(path string) string {
-	n.t.Helper()
-	got, err := n.tree.Get(path, nil)
-	require.NoError(n.t, err)
-	return string(got.Data)
-}
-
-func spec(name string, partitions int32) plan.TopicSpec {
-	return plan.TopicSpec{Name: name, Partitions: partitions, Replication: 1}
-}
 
 // TestFirstStart: the nodes of a first broker are those of Kafka's.
 func TestFirstStart(t *testing.T) {
@@ -255,7 +73,7 @@ func TestCreatedTopicIsUsable(t *testing.T) {
 		require.EqualValues(t, 0, n.ctl.Image().Partition("t", p).Leader)
 		require.Contains(t, n.led, plan.Ref{Topic: "t", Partition: p})
 	}
-	require.Equal(t, "5", n.configs["t"]["retention.ms"])
+	require.Equal(t, `{"version":1,"config":{"retention.ms":"5"}}`, n.data("/config/topics/t"))
 	require.ErrorIs(t, n.create(s)[0].Err, plan.ErrTopicExists)
 }
 
@@ -285,15 +103,11 @@ func TestRestartRestores(t *testing.T) {
 			id := n.create(spec("t", 3))[0].ID
 			_, err := n.ctl.CreatePartitions(t.Context(), []plan.PartitionsSpec{{Name: "t", Count: 5}}, controller.CreateOptions{})
 			require.NoError(t, err)
-			require.NoError(t, n.ctl.AlterConfig(t.Context(), image.Entity{Type: image.TopicEntity, Name: "t"},
-				func(map[string]string) (map[string]string, error) { return map[string]string{"a": "b"}, nil }))
 			state := n.data(znode.StatePath("t", 4))
 			restart(n)
 			require.Len(t, n.led, 5)
 			require.Equal(t, id, n.ctl.Image().Topic("t").ID)
 			require.Len(t, n.ctl.Image().Topic("t").Partitions, 5)
-			require.Equal(t, "b", n.ctl.Image().Topic("t").Config["a"])
-			require.Equal(t, "b", n.configs["t"]["a"])
 			require.Equal(t, state, n.data(znode.StatePath("t", 4)))
 		})
 	}
@@ -429,88 +243,6 @@ func TestAutoCreate(t *testing.T) {
 	require.Len(t, n.ctl.Image().Topic("mine").Partitions, 2)
 }
 
-// TestChangesOfOneConfigurationAreNotLost: many at once, each adding a key.
-func TestChangesOfOneConfigurationAreNotLost(t *testing.T) {
-	n := newNode(t)
-	n.start()
-	n.create(spec("t", 1))
-	e := image.Entity{Type: image.TopicEntity, Name: "t"}
-	const changes = 50
-	var wg sync.WaitGroup
-	for i := range changes {
-		wg.Go(func() {
-			err := n.ctl.AlterConfig(t.Context(), e, func(was map[string]string) (map[string]string, error) {
-				next := maps.Clone(was)
-				next[fmt.Sprintf("key%d", i)] = "x"
-				return next, nil
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	require.Len(t, n.ctl.Image().Config(e), changes)
-	stored, err := znode.DecodeConfig([]byte(n.data(znode.ConfigPath(e))))
-	require.NoError(t, err)
-	require.Len(t, stored, changes)
-	require.Len(t, n.configs["t"], changes)
-
-	err = n.ctl.AlterConfig(t.Context(), e, func(map[string]string) (map[string]string, error) { return nil, errors.New("no") })
-	require.EqualError(t, err, "no")
-	err = n.ctl.AlterConfig(t.Context(), image.Entity{Type: image.TopicEntity, Name: "nope"},
-		func(map[string]string) (map[string]string, error) { return nil, nil })
-	require.ErrorIs(t, err, plan.ErrUnknownTopic)
-	configs, err := controller.TopicConfigs(n.tree)
-	require.NoError(t, err)
-	require.Len(t, configs["t"], changes)
-}
-
-func TestBrokerConfigsAreTold(t *testing.T) {
-	n := newNode(t)
-	n.start()
-	to := func(config map[string]string) func(map[string]string) (map[string]string, error) {
-		return func(map[string]string) (map[string]string, error) { return config, nil }
-	}
-	own := image.Entity{Type: image.BrokerEntity, Name: "0"}
-	other := image.Entity{Type: image.BrokerEntity, Name: "9"}
-	all := image.Entity{Type: image.BrokerEntity, Name: image.DefaultName}
-	user := image.Entity{Type: image.UserEntity, Name: "u/clients/c"}
-	for _, e := range []image.Entity{own, other, all, user} {
-		require.NoError(t, n.ctl.AlterConfig(t.Context(), e, to(map[string]string{"k": e.Name})))
-	}
-	require.Equal(t, map[image.Entity]map[string]string{own: {"k": "0"}, all: {"k": image.DefaultName}}, n.told)
-	require.Equal(t, `{"version":2,"entity_path":"brokers/0"}`, n.data("/config/changes/config_change_0000000000"))
-	require.Equal(t, `{"version":1,"config":{"k":"u/clients/c"}}`, n.data("/config/users/u/clients/c"))
-	n.told = map[image.Entity]map[string]string{}
-	n.restart()
-	require.Len(t, n.told, 2, "and told at the start")
-	require.Equal(t, "u/clients/c", n.ctl.Image().Config(user)["k"])
-}
-
-func TestOldNotificationsGo(t *testing.T) {
-	n := newNode(t)
-	n.start()
-	n.create(spec("t", 1))
-	e := image.Entity{Type: image.TopicEntity, Name: "t"}
-	set := func(v string) {
-		require.NoError(t, n.ctl.AlterConfig(t.Context(), e, func(map[string]string) (map[string]string, error) {
-			return map[string]string{"k": v}, nil
-		}))
-	}
-	set("1")
-	set("2")
-	require.Contains(t, n.paths(), "/config/changes/config_change_0000000001")
-	n.stop()
-	n.now = n.now.Add(16 * time.Minute)
-	n.start()
-	names, _, err := n.tree.Children(znode.ConfigChanges, nil)
-	require.NoError(t, err)
-	require.Empty(t, names)
-	set("3")
-	require.Contains(t, n.paths(), "/config/changes/config_change_0000000002", "numbers go on")
-}
-
 func TestProducerIDs(t *testing.T) {
 	n := newNode(t)
 	n.start()
@@ -570,20 +302,6 @@ func TestDeposedControllerWritesNothing(t *testing.T) {
 	require.NoError(t, n.create(spec("t", 1))[0].Err)
 }
 
-func TestTwoClustersAreNotMixed(t *testing.T) {
-	n := newNode(t)
-	tr, err := embedded.Open(n.path, embedded.Options{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, tr.Close()) }()
-	id, err := controller.ClusterID(tr, "one", nil)
-	require.NoError(t, err)
-	require.Equal(t, "one", id)
-	c := controller.New(controller.Options{Tree: tr, ClusterID: "two", Settings: func() plan.Settings { return n.settings }})
-	err = c.Run(t.Context())
-	require.ErrorIs(t, err, controller.ErrInconsistentCluster)
-	require.ErrorContains(t, err, `"two"`)
-}
-
 // TestManyPartitions: ten thousand partitions are few writes, and are there
 // again after a restart.
 func TestManyPartitions(t *testing.T) {
@@ -620,15 +338,15 @@ func TestStopCutsOrdersOff(t *testing.T) {
 	n := newNode(t)
 	n.start()
 	n.create(spec("old", 2))
-	stalled := make(chan struct{})
-	n.stall = stalled
+	cutOff := make(chan struct{})
+	n.cutOff = cutOff
 	answered := make(chan error, 1)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		_, err := n.ctl.DeleteTopics(context.Background(), []plan.TopicRef{{Name: "old"}})
 		answered <- err
 	})
-	<-stalled
+	<-cutOff
 	n.stop()
 	waiting.Wait()
 	t.Log("the request that was cut off:", <-answered)
@@ -638,13 +356,13 @@ func TestStopCutsOrdersOff(t *testing.T) {
 	require.NotContains(t, n.paths(), "/brokers/topics/old")
 	require.Empty(t, n.led)
 
-	stalled = make(chan struct{})
-	n.stall = stalled
+	cutOff = make(chan struct{})
+	n.cutOff = cutOff
 	waiting.Go(func() {
 		_, err := n.ctl.CreateTopics(context.Background(), []plan.TopicSpec{spec("new", 2)}, controller.CreateOptions{})
 		answered <- err
 	})
-	<-stalled
+	<-cutOff
 	n.stop()
 	waiting.Wait()
 	t.Log("the request that was cut off:", <-answered)

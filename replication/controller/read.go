@@ -229,3 +229,11 @@ func topicOf(f *plan.FoundTopic) *image.Topic {
 func below(path string, names []string) []string {
 	return mapped(names, func(name string) string { return path + "/" + name })
 }
+
+func mapped(names []string, f func(string) string) []string {
+	out := slices.Clone(names)
+	for i, name := range names {
+		out[i] = f(name)
+	}
+	return out
+}

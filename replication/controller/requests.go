@@ -37,7 +37,7 @@ func (c *Controller) AutoCreate(ctx context.Context, names []string) ([]plan.Top
 				if !ok {
 					spec = plan.TopicSpec{Partitions: plan.Default, Replication: plan.Default}
 				}
-				spec.Name, spec.Clamp = name, ok
+				spec.Name = name
 				specs[i] = spec
 			}
 			return plan.CreateTopics(im, specs, s)

@@ -40,10 +40,6 @@ func (t *term) takeOver(ctx context.Context) error {
 	}
 	t.unclean = t.c.o.Settings().UncleanElection
 	t.show(im)
-	t.c.tellConfigs(im)
-	if err := t.purgeNotifications(); err != nil {
-		return err
-	}
 	t.tellBrokers()
 	if err := t.settle(); err != nil {
 		return err
@@ -79,9 +75,6 @@ func (t *term) load() (*image.Image, error) {
 		return nil, err
 	}
 	if ch.Brokers, err = t.brokers(); err != nil {
-		return nil, err
-	}
-	if err := t.loadConfigs(&ch); err != nil {
 		return nil, err
 	}
 	names, _, err := t.tree.Children(znode.Topics, t.watch(topicsChanged, ""))

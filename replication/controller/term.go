@@ -29,8 +29,7 @@ type term struct {
 	waiters   map[string][]chan error // by topic: who waits for the end of its deletion
 	unclean   bool                    // what unclean.leader.election.enable was last
 
-	purged      int64 // when old notifications were last looked for, milliseconds
-	reconciling bool  // reading again what others have changed
+	reconciling bool // reading again what others have changed
 
 	relist  <-chan time.Time // when the topics are to be listed, nil: not
 	balance *time.Timer

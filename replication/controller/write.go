@@ -65,11 +65,6 @@ func (t *term) multi(writes []tree.Op) error {
 			}
 		case op.Kind == tree.OpCreate && isConfig(op.Path) && errors.Is(multi.Err, tree.ErrNodeExists):
 			*op = tree.Set(op.Path, op.Data, tree.AnyVersion)
-		case op.Kind == tree.OpSet && isConfig(op.Path) && errors.Is(multi.Err, tree.ErrNoNode):
-			if err := tree.EnsureAll(t.tree, tree.Parent(op.Path)); err != nil {
-				return err
-			}
-			*op = tree.Create(op.Path, op.Data, 0)
 		case isAny(multi.Err, tree.ErrBadVersion, tree.ErrNodeExists, tree.ErrNoNode, tree.ErrNotEmpty):
 			return fmt.Errorf("%w: %w", errConflict, err)
 		default:
