@@ -41,6 +41,7 @@ type told struct {
 // news composes UpdateMetadata requests.
 func (c *composer) news(announcements []plan.Announcement) {
 	var made []told
+	arrivals := c.arrivals()
 	for i := range announcements {
 		a := &announcements[i]
 		b, epoch := c.batch(a.Broker)
@@ -61,7 +62,17 @@ func (c *composer) news(announcements []plan.Announcement) {
 		q.TopicStates = made[k].states
 		q.LiveBrokers = c.liveBrokers()
 		b.UpdateMetadata = q
+		b.NewsFirst = a.Full || arrivals
 	}
+}
+
+// arrivals says whether there are brokers that were not there before, or not
+// where they are.
+func (c *composer) arrivals() bool {
+	return slices.ContainsFunc(c.After.Brokers(), func(b image.Broker) bool {
+		had, ok := c.Before.Broker(b.ID)
+		return !ok || had.Epoch != b.Epoch || !slices.Equal(had.Endpoints, b.Endpoints)
+	})
 }
 
 // same says whether two lists are one.

@@ -30,7 +30,11 @@ var ErrReset = errors.New("the controller that sent this is no longer in office"
 // the order of the fields; nil ones are left out. They must not be changed after
 // Send.
 type Batch struct {
-	Broker         int32
+	Broker int32
+	// NewsFirst has UpdateMetadata sent before the others: it tells of brokers
+	// that this one does not know. A broker of Kafka's never fetches from a
+	// leader that it did not know when it was told to follow it.
+	NewsFirst      bool
 	LeaderAndISR   *kmsg.LeaderAndISRRequest
 	UpdateMetadata *kmsg.UpdateMetadataRequest
 	StopReplica    *kmsg.StopReplicaRequest

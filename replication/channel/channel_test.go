@@ -16,6 +16,7 @@ import (
 
 	"github.com/leatmq/leat/replication/channel"
 	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/plan"
 )
 
 // peers are the brokers at the other end.
@@ -187,6 +188,45 @@ func TestOrderWithinABatch(t *testing.T) {
 		require.Equal(t, []string{"1(10) roles c-0@1new", "1(10) news b-0@1", "1(10) stop a-0@1"}, p.take())
 		require.Equal(t, []string{"LeaderAndISR", "UpdateMetadata", "StopReplica"}, p.answers)
 	})
+}
+
+// TestNewBrokersAreToldOfFirst: who is to follow a leader that it did not know
+// is told of it before, also when that is merged.
+func TestNewBrokersAreToldOfFirst(t *testing.T) {
+	run(t, func(t *testing.T, c *channel.Channel, p *peers) {
+		d := c.Send([]channel.Batch{{Broker: 1, NewsFirst: true, StopReplica: stop("a", 0, 1, false), UpdateMetadata: news("b", 0, 1), LeaderAndISR: roles("c", 0, 1, true)}})
+		require.NoError(t, d.Wait(t.Context()))
+		require.Equal(t, []string{"1(10) news b-0@1", "1(10) roles c-0@1new", "1(10) stop a-0@1"}, p.take())
+
+		free := make(chan struct{})
+		p.set(func() { p.hold[1] = free })
+		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0)}})
+		synctest.Wait()
+		c.Send([]channel.Batch{{Broker: 1, NewsFirst: true, UpdateMetadata: news("a", 0, 1)}})
+		d = c.Send([]channel.Batch{{Broker: 1, LeaderAndISR: roles("a", 0, 1, true)}})
+		close(free)
+		require.NoError(t, d.Wait(t.Context()))
+		require.Equal(t, []string{"1(10) news z-0@0", "1(10) news a-0@1", "1(10) roles a-0@1new"}, p.take())
+	})
+}
+
+// TestWhoIsToldFirst: the broker that comes, and the others of it; not when a
+// leader changes among brokers that all know.
+func TestWhoIsToldFirst(t *testing.T) {
+	topics := map[string]*image.Topic{"a": {Name: "a", Partitions: []image.Partition{{Replicas: []int32{0, 1}, ISR: []int32{0, 1}}}}}
+	one := image.Empty().With(image.Changes{Brokers: brokers(10), Topics: topics})
+	both := one.With(image.Changes{Brokers: brokers(10, 10)})
+	first := func(before, after *image.Image) (out []bool) {
+		for _, b := range channel.Compose(channel.Situation{Before: before, After: after}, nil, plan.Announce(before, after)) {
+			out = append(out, b.NewsFirst)
+		}
+		return out
+	}
+	require.Equal(t, []bool{true, true}, first(one, both))
+	require.Equal(t, []bool{true, true}, first(both, both.With(image.Changes{Brokers: brokers(10, 11)})))
+	require.Equal(t, []bool{false}, first(both, one))
+	elected := map[string]*image.Topic{"a": {Name: "a", Partitions: []image.Partition{{Replicas: []int32{0, 1}, ISR: []int32{0, 1}, LeaderEpoch: 1, Leader: 1}}}}
+	require.Equal(t, []bool{false, false}, first(both, both.With(image.Changes{Topics: elected})))
 }
 
 // TestSelfIsAskedDirectly: this broker is told without a connection, and one

@@ -155,7 +155,7 @@ func (l *load) fits(b *Batch) bool {
 
 // take merges a batch that fits.
 func (l *load) take(b *Batch) {
-	l.head.Broker = b.Broker
+	l.head.Broker, l.head.NewsFirst = b.Broker, l.head.NewsFirst || b.NewsFirst
 	if q := b.LeaderAndISR; q != nil {
 		l.takeRoles(q)
 	}
@@ -210,7 +210,7 @@ func (l *load) takeNews(q *kmsg.UpdateMetadataRequest) {
 
 // batch is what there is to send.
 func (l *load) batch() Batch {
-	out := Batch{Broker: l.head.Broker}
+	out := Batch{Broker: l.head.Broker, NewsFirst: l.head.NewsFirst}
 	if l.head.LeaderAndISR != nil {
 		q := *l.head.LeaderAndISR
 		q.TopicStates = make([]kmsg.LeaderAndISRRequestTopicState, len(l.roles.topics))

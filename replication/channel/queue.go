@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -172,6 +173,9 @@ func (b *Batch) requests() []kmsg.Request {
 	}
 	if b.UpdateMetadata != nil {
 		out = append(out, b.UpdateMetadata)
+		if b.NewsFirst {
+			slices.Reverse(out)
+		}
 	}
 	if b.StopReplica != nil {
 		out = append(out, b.StopReplica)
