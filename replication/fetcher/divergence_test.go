@@ -31,38 +31,43 @@ func grow(t testing.TB, l *log.Log, story string) {
 	}
 }
 
+// divergence is a leader's log, a follower's, and how far it must not go back.
+type divergence struct {
+	name             string
+	leader, follower string
+	epoch            int32 // of the leader
+	high             int64 // of the follower
+	least            int64 // the log never gets shorter
+}
+
+var divergences = []divergence{
+	{name: "the follower is behind (nothing to truncate)", leader: "0:abc", follower: "0:a", epoch: 0, high: 1, least: 1},
+	{name: "the follower is in step", leader: "0:abc", follower: "0:abc", epoch: 0, high: 3, least: 3},
+	{name: "the follower is empty", leader: "0:ab 3:cd", follower: "", epoch: 3},
+	// KIP-101, scenario 1: the high watermark was not known yet when the follower
+	// restarted; truncating to it would have lost b.
+	{name: "the high watermark is behind what is committed", leader: "0:ab 1:c", follower: "0:ab", epoch: 1, high: 1, least: 2},
+	// KIP-101, scenario 2: after both crashed, each wrote something else at the same offset.
+	{name: "both have another record at one offset", leader: "0:a 1:c", follower: "0:ab", epoch: 1, high: 1, least: 1},
+	{name: "the same, the high watermark too far", leader: "0:a 1:c", follower: "0:ab", epoch: 1, high: 2, least: 1},
+	{name: "the leader wrote nothing in its epoch", leader: "0:a 1:", follower: "0:ab", epoch: 1, high: 1, least: 1},
+	// KIP-279: fast failovers leave epochs that the other has never seen.
+	{name: "the follower led an epoch that the leader missed", leader: "0:a 2:cd", follower: "0:a 1:xyz", epoch: 2, high: 1, least: 1},
+	{name: "each led epochs that the other missed", leader: "0:a 2:bc 4:d 5:e", follower: "0:a 1:x 3:yz", epoch: 5, high: 1, least: 1},
+	{name: "they took turns", leader: "0:ab 2:c 4:d 6:e", follower: "0:ab 1:t 3:u 5:v", epoch: 6, high: 2, least: 2},
+	{name: "a common epoch under two that are not", leader: "0:ab 3:cd 6:e", follower: "0:ab 3:c 4:xyz 5:w", epoch: 6, high: 2, least: 3},
+	{name: "the follower is longer in the common epoch", leader: "0:ab 3:c 6:e", follower: "0:ab 3:cdefgh", epoch: 6, high: 2, least: 3},
+	{name: "the follower's epochs are all unknown to the leader", leader: "5:abc", follower: "1:xy 2:z", epoch: 5, high: 0},
+	{name: "the follower has only later epochs", leader: "0:ab 9:c", follower: "3:xyz", epoch: 9, high: 0},
+	{name: "the follower began an epoch without writing", leader: "0:ab 2:c", follower: "0:ab 1:", epoch: 2, high: 2, least: 2},
+	{name: "several begun without writing", leader: "0:ab 7:c", follower: "0:ab 1: 3: 5:", epoch: 7, high: 2, least: 2},
+	// An unclean election: the leader's log ends before the follower's high watermark.
+	{name: "the leader lacks what was committed", leader: "0:a 1:b", follower: "0:axyz", epoch: 1, high: 4, least: 1},
+	{name: "the leader has nothing at all", leader: "1:", follower: "0:abc", epoch: 1, high: 3, least: 0},
+}
+
 func TestDivergingLogsBecomeOne(t *testing.T) {
-	for _, c := range []struct {
-		name             string
-		leader, follower string
-		epoch            int32 // of the leader
-		high             int64 // of the follower
-		least            int64 // the log never gets shorter
-	}{
-		{name: "the follower is behind (nothing to truncate)", leader: "0:abc", follower: "0:a", epoch: 0, high: 1, least: 1},
-		{name: "the follower is in step", leader: "0:abc", follower: "0:abc", epoch: 0, high: 3, least: 3},
-		{name: "the follower is empty", leader: "0:ab 3:cd", follower: "", epoch: 3},
-		// KIP-101, scenario 1: the high watermark was not known yet when the follower
-		// restarted; truncating to it would have lost b.
-		{name: "the high watermark is behind what is committed", leader: "0:ab 1:c", follower: "0:ab", epoch: 1, high: 1, least: 2},
-		// KIP-101, scenario 2: after both crashed, each wrote something else at the same offset.
-		{name: "both have another record at one offset", leader: "0:a 1:c", follower: "0:ab", epoch: 1, high: 1, least: 1},
-		{name: "the same, the high watermark too far", leader: "0:a 1:c", follower: "0:ab", epoch: 1, high: 2, least: 1},
-		{name: "the leader wrote nothing in its epoch", leader: "0:a 1:", follower: "0:ab", epoch: 1, high: 1, least: 1},
-		// KIP-279: fast failovers leave epochs that the other has never seen.
-		{name: "the follower led an epoch that the leader missed", leader: "0:a 2:cd", follower: "0:a 1:xyz", epoch: 2, high: 1, least: 1},
-		{name: "each led epochs that the other missed", leader: "0:a 2:bc 4:d 5:e", follower: "0:a 1:x 3:yz", epoch: 5, high: 1, least: 1},
-		{name: "they took turns", leader: "0:ab 2:c 4:d 6:e", follower: "0:ab 1:t 3:u 5:v", epoch: 6, high: 2, least: 2},
-		{name: "a common epoch under two that are not", leader: "0:ab 3:cd 6:e", follower: "0:ab 3:c 4:xyz 5:w", epoch: 6, high: 2, least: 3},
-		{name: "the follower is longer in the common epoch", leader: "0:ab 3:c 6:e", follower: "0:ab 3:cdefgh", epoch: 6, high: 2, least: 3},
-		{name: "the follower's epochs are all unknown to the leader", leader: "5:abc", follower: "1:xy 2:z", epoch: 5, high: 0},
-		{name: "the follower has only later epochs", leader: "0:ab 9:c", follower: "3:xyz", epoch: 9, high: 0},
-		{name: "the follower began an epoch without writing", leader: "0:ab 2:c", follower: "0:ab 1:", epoch: 2, high: 2, least: 2},
-		{name: "several begun without writing", leader: "0:ab 7:c", follower: "0:ab 1: 3: 5:", epoch: 7, high: 2, least: 2},
-		// An unclean election: the leader's log ends before the follower's high watermark.
-		{name: "the leader lacks what was committed", leader: "0:a 1:b", follower: "0:axyz", epoch: 1, high: 4, least: 1},
-		{name: "the leader has nothing at all", leader: "1:", follower: "0:abc", epoch: 1, high: 3, least: 0},
-	} {
+	for _, c := range divergences {
 		for version := int16(12); version <= 17; version += 5 {
 			t.Run(fmt.Sprint(c.name, " v", version), func(t *testing.T) {
 				inWorld(t, func(t *testing.T, w *world) {

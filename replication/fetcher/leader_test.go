@@ -20,6 +20,8 @@ import (
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/record"
 	"github.com/leatmq/leat/log/vfs/crashfs"
+	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/partition/isr"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -30,6 +32,8 @@ type led struct {
 	id    [16]byte
 	epoch int32
 	high  int64
+	// leader, if there is one, is who is asked.
+	leader *partition.Leader
 }
 
 // node is a broker that leads partitions and answers Fetch and ListOffsets as
@@ -38,11 +42,13 @@ type node struct {
 	t    *testing.T
 	disk *crashfs.FS
 	most int16 // version of Fetch
+	set  *partition.Set
 
 	mu       sync.Mutex
 	parts    map[checkpoint.Partition]*led
 	news     chan struct{} // closed when something has changed
 	session  *sessionOf
+	first    bool // the answer in the making looks for the first time
 	requests []*kmsg.FetchRequest
 	conns    int // there ever were
 	open     int
@@ -284,8 +290,9 @@ func (n *node) fetch(q *kmsg.FetchRequest, gone <-chan []byte) *kmsg.FetchRespon
 	}
 	deadline := time.NewTimer(time.Duration(q.MaxWaitMillis) * time.Millisecond)
 	defer deadline.Stop()
-	for last := false; ; {
+	for first, last := true, false; ; first = false {
 		n.mu.Lock()
+		n.first = first
 		r, urgent := n.read(q, s, last)
 		news, held := n.news, n.held
 		n.mu.Unlock()
@@ -403,6 +410,10 @@ func (n *node) row(a *ask, left *int, one *bool) kmsg.FetchResponseTopicPartitio
 	if row.ErrorCode = refusal(x, a.p.CurrentLeaderEpoch); row.ErrorCode != 0 {
 		return row
 	}
+	if x.leader != nil {
+		n.ask(x.leader, a, &row)
+		return row
+	}
 	if e := a.p.LastFetchedEpoch; e >= 0 {
 		found, end := x.log.EndOffsetForEpoch(e)
 		switch {
@@ -433,6 +444,28 @@ func (n *node) row(a *ask, left *int, one *bool) kmsg.FetchResponseTopicPartitio
 	*left = max(0, *left-sl.Len())
 	*one = *one && sl.Len() == 0
 	return row
+}
+
+// ask has a real leader answer.
+func (n *node) ask(l *partition.Leader, a *ask, row *kmsg.FetchResponseTopicPartition) {
+	got, err := l.ReadFollower(partition.FollowerRead{Replica: 9, LeaderEpoch: a.p.CurrentLeaderEpoch, ReadRequest: partition.ReadRequest{
+		Offset: a.p.FetchOffset, MaxBytes: int(a.p.PartitionMaxBytes), MinOne: true, LastFetchedEpoch: a.p.LastFetchedEpoch,
+	}})
+	defer got.Slice.Release()
+	if err != nil {
+		row.ErrorCode = kerr.OffsetOutOfRange.Code
+		return
+	}
+	if d := got.Diverging; d != nil {
+		row.DivergingEpoch.Epoch, row.DivergingEpoch.EndOffset = d.Epoch, d.EndOffset
+	} else if n.first {
+		l.FollowerFetched(9, isr.Fetch{Offset: a.p.FetchOffset, Start: a.p.LogStartOffset, LeaderEnd: got.EndOffset})
+	}
+	row.HighWatermark, row.LogStartOffset = l.HighWatermark(), got.StartOffset
+	row.RecordBatches = make([]byte, got.Slice.Len())
+	if _, err := got.Slice.ReadAt(row.RecordBatches, 0); err != nil && !errors.Is(err, io.EOF) {
+		n.t.Error(err)
+	}
 }
 
 // lastOf is the last offset in a set.
