@@ -58,7 +58,11 @@ func newDraft(im *image.Image, s Settings) *draft {
 
 // finish is the step that the draft has become.
 func (d *draft) finish() Step {
-	var assigns []Order
+	told := 0
+	for _, p := range d.dirty {
+		told += len(p.edit.marks[p.number].tell)
+	}
+	assigns := make([]Order, 0, told+len(d.step.Orders))
 	for _, p := range d.dirty {
 		m, t := &p.edit.marks[p.number], p.edit.topic
 		kept := d.topic(t.Name)

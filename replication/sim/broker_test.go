@@ -67,7 +67,8 @@ func (b *broker) start() {
 	b.life++
 	b.w.tell("broker %d starts", b.id)
 	for _, r := range b.parts {
-		r.epoch, r.led, r.group, r.waits, r.asking = -1, nil, nil, nil, false
+		r.unload()
+		r.epoch, r.led, r.waits, r.asking = -1, nil, nil, false
 		r.high = min(r.saved, int64(len(r.log)))
 	}
 	b.beat()
@@ -197,7 +198,8 @@ func (r *replica) assign(o *plan.Order) {
 	progress := isr.Lead(isr.Assignment{
 		Self: r.b.id, Replicas: o.State.Replicas, ISR: o.State.ISR, PartitionEpoch: o.State.PartitionEpoch,
 	}, isr.Log{End: int64(len(r.log)), High: r.high}, w.now, r.led)
-	r.led, r.asking, r.group = &progress, false, nil
+	r.led, r.asking = &progress, false
+	r.unload()
 	w.checker.leads(r)
 	r.raise()
 	if r.n == len(w.parts)-1 {
@@ -207,11 +209,20 @@ func (r *replica) assign(o *plan.Order) {
 
 // retire gives up leading.
 func (r *replica) retire() {
-	r.led, r.group, r.asking = nil, nil, false
+	r.led, r.asking = nil, false
+	r.unload()
 	for _, waiter := range r.waits {
 		waiter.answer(false)
 	}
 	r.waits = nil
+}
+
+// unload ends the coordinator.
+func (r *replica) unload() {
+	if r.group != nil {
+		r.group.dead = true
+		r.group = nil
+	}
 }
 
 // leave has no part any more.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -14,10 +15,16 @@ type checker struct {
 	place     []map[string]int // of each committed value
 	acked     []map[string]int64
 	offset    int64 // that the group has committed, as its client knows
+
+	generation int32          // of the group with members, as its members know
+	owners     map[string]int // member by generation and partition
+	progress   map[int]int64  // by partition: what the members have committed
 }
 
 func newChecker(partitions int) checker {
-	c := checker{committed: make([][]line, partitions), offset: -1}
+	c := checker{
+		committed: make([][]line, partitions), offset: -1, owners: map[string]int{}, progress: map[int]int64{},
+	}
 	for range partitions {
 		c.place = append(c.place, map[string]int{})
 		c.acked = append(c.acked, map[string]int64{})
@@ -79,6 +86,30 @@ func (c *checker) wrote(w *world, n int, value string, offset int64) {
 		w.fail("%d: %s is acknowledged at %d and not committed there", n, value, offset)
 	}
 	c.acked[n][value] = offset
+}
+
+// owns notes what a member was told to read: in one generation nobody else is.
+func (c *checker) owns(w *world, m *member, partition int) {
+	c.generation = max(c.generation, m.generation)
+	key := fmt.Sprintf("%d/%d", m.generation, partition)
+	if other, ok := c.owners[key]; ok && other != m.n {
+		w.fail("members %d and %d both read %d in generation %d", other, m.n, partition, m.generation)
+	}
+	c.owners[key] = m.n
+}
+
+// loaded looks at what a new coordinator has read: nothing that members were
+// told is forgotten.
+func (c *checker) loaded(w *world, g *coordinator) {
+	c.fetched(w, g.offset("g", 0))
+	for partition, offset := range c.progress {
+		if now := g.offset("m", int32(partition)); now < offset {
+			w.fail("the members' offset of %d is %d, after %d was committed", partition, now, offset)
+		}
+	}
+	if m := g.table.Get("m"); c.generation > 0 && (m == nil || m.Generation() < c.generation) {
+		w.fail("the members' group is %v, after generation %d", m, c.generation)
+	}
 }
 
 // fetched looks at what the group's coordinator says is committed.

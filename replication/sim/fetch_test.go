@@ -155,6 +155,6 @@ func (r *replica) answered(result plan.AlterResult) {
 		r.raise()
 	case errors.Is(result.Err, plan.ErrIneligibleReplica):
 		r.asking = false
-		r.led.Revert()
+		r.led.Revert(r.b.w.now)
 	}
 }

@@ -45,6 +45,10 @@ func simulate(seed uint64, b bug, keep bool) *world {
 	}
 	c := &committer{w: w}
 	w.after(time.Second, c.try)
+	for n := range 3 {
+		m := &member{w: w, n: n}
+		w.after(w.between(time.Second, 5*time.Second), m.try)
+	}
 	w.after(w.between(2*time.Second, 3*time.Second), w.fault)
 	w.run(30 * time.Second)
 	w.heal()
@@ -65,7 +69,7 @@ func TestStories(t *testing.T) {
 		}
 		return
 	}
-	records, steps := 0, 0
+	records, steps, generations := 0, 0, 0
 	for seed := *first; seed < *first+uint64(*seeds); seed++ {
 		w := simulate(seed, none, false)
 		if w.failure != nil {
@@ -77,10 +81,11 @@ func TestStories(t *testing.T) {
 			records += len(all)
 		}
 		steps += w.steps
+		generations += int(w.checker.generation)
 	}
-	t.Logf("%d stories, %d events, %d records committed", *seeds, steps, records)
-	if records < *seeds*50 {
-		t.Errorf("%d records in %d stories: next to nothing happens in them", records, *seeds)
+	t.Logf("%d stories, %d events, %d records committed, %d generations of consumers", *seeds, steps, records, generations)
+	if records < *seeds*50 || generations < *seeds {
+		t.Errorf("%d records and %d generations: next to nothing happens", records, generations)
 	}
 }
 
