@@ -125,8 +125,9 @@ func (l *Leader) enough(inSync *atomic.Int32) bool {
 func (l *Leader) appended(done log.Appended, synced bool) {
 	l.mu.Lock()
 	l.hidden.add(done.Bytes)
-	l.progress.Appended(done.LastOffset+1, synced)
-	e := l.raise()
+	c := l.conditions()
+	l.progress.Appended(done.LastOffset+1, synced, c.Now)
+	e := l.raise(&c)
 	l.mu.Unlock()
 	e.Written = int64(done.Bytes)
 	l.replica.watchers.Notify(e)
@@ -146,7 +147,8 @@ func (l *Leader) sync() {
 	}
 	l.mu.Lock()
 	l.progress.Synced(end)
-	e := l.raise()
+	c := l.conditions()
+	e := l.raise(&c)
 	l.mu.Unlock()
 	l.replica.watchers.Notify(e)
 }

@@ -26,22 +26,13 @@ func (h *hidden) show(moved, left int64) int64 {
 }
 
 // raise moves the high watermark as far as it may go and returns what there is
-// to tell. The caller holds mu, and notifies without it.
-func (l *Leader) raise() wait.Event {
+// to tell. The caller holds mu, and notifies without it. Without followers the
+// conditions are not looked at.
+func (l *Leader) raise(c *isr.Conditions) wait.Event {
 	l.safe.Store(l.progress.Safe())
 	before := l.progress.HighWatermark()
 	e := wait.Event{Offset: before, Safe: l.progress.Safe(), Low: isr.Unknown}
-	if l.retired {
-		return e
-	}
-	moved := false
-	if l.progress.Alone() {
-		moved = l.progress.Raise(nil)
-	} else {
-		c := l.conditions()
-		moved = l.progress.Raise(&c)
-	}
-	if moved {
+	if !l.retired && l.progress.Raise(c) {
 		e.Offset = l.progress.HighWatermark()
 		e.Bytes = l.hidden.show(e.Offset-before, l.progress.End()-e.Offset)
 		l.replica.high.Store(e.Offset)
@@ -49,8 +40,12 @@ func (l *Leader) raise() wait.Event {
 	return e
 }
 
-// conditions are what the rules depend on, now.
+// conditions are what the rules depend on, now; nothing without followers. The
+// caller holds mu.
 func (l *Leader) conditions() isr.Conditions {
+	if l.progress.Alone() {
+		return isr.Conditions{}
+	}
 	o := &l.replica.set.o
 	return isr.Conditions{
 		Now: o.Now(), MaxLag: o.MaxLag, Alive: o.Alive, MinISR: l.Log().Config().MinInsyncReplicas,
@@ -84,7 +79,7 @@ func (l *Leader) enter() (t turn, ok bool) {
 // leave raises the high watermark after a change, gives mu back, tells whoever
 // waits, and proposes what the change has brought up.
 func (l *Leader) leave(t *turn) {
-	e := l.raise()
+	e := l.raise(&t.Conditions)
 	low := l.progress.LowWatermark(l.Log().StartOffset(), &t.Conditions)
 	news := e.Bytes > 0 || low != l.low
 	l.low, e.Low = low, low
@@ -170,9 +165,6 @@ func (l *Leader) LowWatermark() int64 {
 	start := l.Log().StartOffset()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.progress.Alone() {
-		return start
-	}
 	c := l.conditions()
 	return l.progress.LowWatermark(start, &c)
 }

@@ -41,6 +41,10 @@ type Reading struct {
 	EndOffset     int64 // the log's end; there may be records by now
 	Aborted       []log.AbortedTxn
 	Diverging     *Divergence // then there are no records
+	// OutOfSync is set for a follower that is not in sync: look at the partition
+	// with each of its fetches, for it may be taken in whenever its broker is
+	// known to be alive.
+	OutOfSync bool
 }
 
 // Read finds records from an offset on that consumers may see. An offset
@@ -86,6 +90,7 @@ type FollowerRead struct {
 func (l *Leader) ReadFollower(q FollowerRead) (Reading, error) {
 	l.mu.Lock()
 	assigned, again := l.progress.Assigned(q.Replica), l.progress.HasAsked(q.Replica, q.Offset)
+	outOfSync := !slices.Contains(l.progress.ISR(), q.Replica)
 	l.mu.Unlock()
 	switch {
 	case !assigned && q.LeaderEpoch >= 0:
@@ -95,6 +100,7 @@ func (l *Leader) ReadFollower(q FollowerRead) (Reading, error) {
 	}
 	q.Committed = false
 	out, err := l.replica.read(q.ReadRequest, follower)
+	out.OutOfSync = outOfSync
 	if err == nil && again && out.Slice.Len() > 0 {
 		if err = l.replica.verify(&out.Slice); err != nil {
 			out.Slice.Release()

@@ -34,7 +34,8 @@ func (r *Replica) lead(s State) error {
 	l := &Leader{replica: r, epoch: s.LeaderEpoch, begin: r.Log().EndOffset()}
 	l.progress = isr.Lead(assignment(s), isr.Log{End: l.begin, High: r.clampedHigh()}, r.set.o.Now(), before)
 	l.mu.Lock()
-	l.raise()
+	c := l.conditions()
+	l.raise(&c)
 	l.note()
 	l.mu.Unlock()
 	r.epoch.Store(s.LeaderEpoch)

@@ -78,7 +78,7 @@ func (a *API) readRow(c *fetchCall, row *fetchRow, replica *partition.Replica, a
 		return false
 	}
 	c.count(row.bytes())
-	return ask.Offset < c.bound(&got)
+	return ask.Offset < c.bound(&got) || got.OutOfSync
 }
 
 // read reads for a follower or a consumer.

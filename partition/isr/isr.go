@@ -117,8 +117,17 @@ func (p *Progress) Safe() int64 { return p.safe }
 
 // Appended notes the log's new end. synced says that nothing below it still has
 // to reach the disk first. Ends may come in any order; a smaller one is old
-// news.
-func (p *Progress) Appended(end int64, synced bool) {
+// news. Without followers now is not looked at.
+//
+// A follower in sync that has had everything until now has caught up now: it may
+// not have fetched for long, since a fetch that has nothing to bring is not made
+// for each partition.
+func (p *Progress) Appended(end int64, synced bool, now time.Time) {
+	for i := range p.remote {
+		if r := &p.remote[i]; end > p.end && r.End == p.end && p.maximal(r.ID) {
+			r.CaughtUp = later(r.CaughtUp, now)
+		}
+	}
 	p.end = max(p.end, end)
 	if synced {
 		p.safe = max(p.safe, end)

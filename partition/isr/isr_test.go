@@ -13,10 +13,10 @@ import (
 func TestAloneTheHighWatermarkIsTheEnd(t *testing.T) {
 	p := isr.Start(7)
 	require.EqualValues(t, 7, p.HighWatermark())
-	p.Appended(9, true)
+	p.Appended(9, true, t0)
 	require.True(t, p.Raise(nil))
 	require.EqualValues(t, 9, p.HighWatermark())
-	p.Appended(8, true)
+	p.Appended(8, true, t0)
 	require.False(t, p.Raise(nil), "an append that is told late")
 	require.EqualValues(t, 9, p.HighWatermark())
 }
@@ -24,7 +24,7 @@ func TestAloneTheHighWatermarkIsTheEnd(t *testing.T) {
 // Records that must be on disk first are shown when they are.
 func TestUnsyncedRecordsAreNotShown(t *testing.T) {
 	p := isr.Start(0)
-	p.Appended(5, false)
+	p.Appended(5, false, t0)
 	require.False(t, p.Raise(nil))
 	require.EqualValues(t, 0, p.HighWatermark())
 	p.Synced(3)
@@ -44,7 +44,7 @@ func TestHighWatermarkNeverFallsNorPassesTheEnd(t *testing.T) {
 			offset := rapid.Int64Range(0, 200).Draw(t, "offset")
 			if rapid.Bool().Draw(t, "append") {
 				end = max(end, offset)
-				p.Appended(offset, rapid.Bool().Draw(t, "synced"))
+				p.Appended(offset, rapid.Bool().Draw(t, "synced"), t0)
 			} else {
 				p.Synced(offset)
 			}

@@ -66,7 +66,7 @@ func TestTheHighWatermarkWaitsForWhoHasCaughtUp(t *testing.T) {
 			fetch(&p, 2, 10, at(0))
 			fetch(&p, 3, 10, at(0))
 			require.True(t, p.Raise(at(0)))
-			p.Appended(12, true)
+			p.Appended(12, true, t0)
 			fetch(&p, 2, 12, at(0))
 			then := at(c.seconds)
 			then.Alive = func(id int32) bool { return id != 3 || c.alive }
@@ -95,7 +95,7 @@ func TestTooFewInSyncStopTheHighWatermark(t *testing.T) {
 
 func TestRecordsThatMustBeOnDiskAreNotShown(t *testing.T) {
 	p := lead(1, 2)
-	p.Appended(12, false)
+	p.Appended(12, false, t0)
 	fetch(&p, 2, 12, at(0))
 	require.True(t, p.Raise(at(0)))
 	require.EqualValues(t, 10, p.HighWatermark())
@@ -139,7 +139,7 @@ func TestExpand(t *testing.T) {
 // It must have what is shown, not only what the epoch began with.
 func TestExpandAsksForTheHighWatermark(t *testing.T) {
 	p := lead(1, 2)
-	p.Appended(20, true)
+	p.Appended(20, true, t0)
 	fetch(&p, 2, 20, at(0))
 	require.True(t, p.Raise(at(0)))
 	fetch(&p, 3, 19, at(1))
@@ -154,7 +154,7 @@ func TestAPendingExpansionCounts(t *testing.T) {
 	fetch(&p, 2, 10, at(0))
 	fetch(&p, 3, 10, at(0))
 	require.True(t, p.Expand(3, at(0)))
-	p.Appended(15, true)
+	p.Appended(15, true, t0)
 	fetch(&p, 2, 15, at(40))
 	p.Raise(at(40))
 	require.EqualValues(t, 10, p.HighWatermark(), "it has not caught up for 40 s, and may be in sync")
@@ -167,7 +167,7 @@ func TestShrink(t *testing.T) {
 	p := lead(1, 2, 3)
 	fetch(&p, 2, 10, at(0))
 	fetch(&p, 3, 9, at(0))
-	p.Appended(12, true)
+	p.Appended(12, true, t0)
 	require.False(t, p.Shrink(at(30)), "30 s is not too long")
 	fetch(&p, 2, 12, at(30))
 	require.True(t, p.Shrink(at(30.1)))
@@ -193,12 +193,12 @@ func TestAFollowerNeverQuiteAtTheEndIsInSync(t *testing.T) {
 	p := lead(1, 2)
 	for second := range 100 {
 		end := p.End()
-		p.Appended(end+5, true)
+		p.Appended(end+5, true, t0)
 		fetch(&p, 2, end, at(float64(second))) // where the leader's end was a second ago
 	}
 	require.False(t, p.Shrink(at(100)))
 	for second := 100; second < 140; second++ {
-		p.Appended(p.End()+5, true)
+		p.Appended(p.End()+5, true, t0)
 		fetch(&p, 2, 500, at(float64(second)))
 	}
 	require.True(t, p.Shrink(at(140)), "it stands still")
@@ -287,4 +287,23 @@ func TestARepeatedOrderDecidesNothing(t *testing.T) {
 	next.PartitionEpoch++
 	p.Commit(next)
 	require.Equal(t, isr.None, p.Pending().Change)
+}
+
+// A follower in sync that has nothing to fetch is not heard of. What is written then
+// does not find it behind for as long as it was silent.
+func TestSilenceOfAFollowerThatHasAllIsNoLag(t *testing.T) {
+	p := lead(1, 2)
+	fetch(&p, 2, 10, at(0))
+	fetch(&p, 3, 10, at(0))
+	p.Appended(11, true, at(3600).Now)
+	require.False(t, p.Shrink(at(3600)))
+	p.Raise(at(3600))
+	require.EqualValues(t, 10, p.HighWatermark(), "it is waited for")
+	fetch(&p, 2, 11, at(3601))
+	p.Raise(at(3601))
+	require.EqualValues(t, 11, p.HighWatermark(), "not so one that is out of sync, and silent")
+	p.Appended(12, true, at(3602).Now)
+	p.Appended(13, true, at(3620).Now)
+	require.False(t, p.Shrink(at(3632)))
+	require.True(t, p.Shrink(at(3633)), "it has not fetched since")
 }

@@ -175,7 +175,7 @@ func TestNothingCommittedIsLost(t *testing.T) {
 				}
 				w.written++
 				b.log = append(slices.Clip(b.log), entry{b.epoch, w.written})
-				b.led.Appended(int64(len(b.log)), true)
+				b.led.Appended(int64(len(b.log)), true, w.now)
 				w.raise(b)
 			},
 			"fetch": func(t *rapid.T) {

@@ -43,7 +43,8 @@ const (
 	// Committed is the high watermark: consumers, and producers with acks=all,
 	// want it.
 	Committed Want = iota
-	// Written is the end of the log: followers want it.
+	// Written is the end of the log: followers want it. They are not woken for
+	// the high watermark, but look at it with their next fetch.
 	Written
 	// WrittenOrCommitted is Written, and the high watermark as soon as it
 	// moves: followers with consumers of their own want it (KIP-392).
@@ -160,7 +161,7 @@ func (l *List) Notify(e Event) {
 func (k *Link) wants(e *Event) (bytes int64, ok bool) {
 	switch k.Want {
 	case Written:
-		return e.Written, e.Written > 0
+		return e.Written, e.Written > 0 || e.Bytes > 0
 	case WrittenOrCommitted:
 		if e.Written == 0 {
 			return anything, e.Bytes > 0

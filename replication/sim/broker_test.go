@@ -245,7 +245,7 @@ func (r *replica) conditions() *isr.Conditions {
 // append adds a record to a log that it leads.
 func (r *replica) append(value string) int64 {
 	r.log = append(r.log, line{epoch: r.epoch, value: value})
-	r.led.Appended(int64(len(r.log)), true)
+	r.led.Appended(int64(len(r.log)), true, r.b.w.now)
 	return int64(len(r.log)) - 1
 }
 
