@@ -75,8 +75,9 @@ func (f *Fetcher) withdraw(list []checkpoint.Partition) {
 	}
 }
 
-// Again has the fetcher look at the end of a follower's log anew: something else
-// than the fetcher has shortened it. A partition that failed is tried again.
+// Again has the fetcher look at a follower's log anew: something else than the
+// fetcher has shortened it, or found damage in it (partition.Options.Damaged). A
+// partition that failed is tried again.
 func (f *Fetcher) Again(list ...checkpoint.Partition) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -108,10 +108,17 @@ func (l *loop) remove(p *part) {
 	}
 }
 
-// revive has a part look at its log anew, whatever it was about.
+// revive has a part look at its log anew, whatever it was about. Saying what the
+// log knows already makes it drop what it has found to be damaged.
 func (l *loop) revive(p *part) {
 	l.calm(p)
 	p.failures = 0
+	if p.replica != nil {
+		if err := p.replica.Advance(p.replica.HighWatermark(), p.replica.StartOffset()); err != nil {
+			l.hurt(p, err)
+			return
+		}
+	}
 	l.start(p)
 }
 

@@ -51,6 +51,7 @@ type world struct {
 	*fetcher.Fetcher
 	t     *testing.T
 	set   *partition.Set
+	disk  *crashfs.FS
 	dirs  *dir.Set
 	nodes map[int32]*node
 	o     fetcher.Options
@@ -71,13 +72,13 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) { inWorldWith(t, fetc
 func inWorldWith(t *testing.T, o fetcher.Options, f func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			t: t, nodes: map[int32]*node{1: newNode(t), 2: newNode(t)}, s: settings,
+			t: t, disk: crashfs.New(crashfs.Options{}), nodes: map[int32]*node{1: newNode(t), 2: newNode(t)}, s: settings,
 			roles: make(map[checkpoint.Partition]*replica),
 		}
 		var err error
-		w.dirs, err = dir.Open([]string{"/data"}, dir.Options{FS: crashfs.New(crashfs.Options{}), Logger: quiet, BrokerID: 9, MinFree: -1})
+		w.dirs, err = dir.Open([]string{"/data"}, dir.Options{FS: w.disk, Logger: quiet, BrokerID: 9, MinFree: -1})
 		require.NoError(t, err)
-		w.set = partition.NewSet(partition.Options{Dirs: w.dirs, Logger: quiet})
+		w.set = partition.NewSet(partition.Options{Dirs: w.dirs, Logger: quiet, Damaged: func(p checkpoint.Partition, _ int32, _ int64) { w.Again(p) }})
 		o.BrokerID, o.Logger, o.Replica = 9, quiet, w.role
 		o.Pool = wire.NewPool(wire.Options{ClientID: "9", Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			return w.nodes[int32(addr[0]-'0')].dial(ctx, network, addr)

@@ -3,6 +3,8 @@ package fetcher_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -374,6 +376,33 @@ func TestWhatShortensALogIsSeen(t *testing.T) {
 		w.Again(p0)
 		elapse(time.Second)
 		w.same(p0, 1)
+	})
+}
+
+func TestWhatTheDiskHasChangedIsFetchedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		leader := w.nodes[1]
+		x := leader.lead(p0, 0)
+		for _, v := range []string{"a", "b", "c"} {
+			leader.append(p0, v)
+		}
+		leader.do(func() { x.high = 3 })
+		w.follow(p0, 1, 0)
+		elapse(time.Second)
+		w.same(p0, 1)
+		ours := w.log(p0)
+		f, err := w.disk.OpenFile(filepath.Join(ours.Dir(), "00000000000000000000.log"), os.O_RDWR, 0)
+		require.NoError(t, err)
+		_, err = f.WriteAt([]byte{77}, ours.Size()/3+16) // the magic of the second batch
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		r, err := w.set.Get(p0)
+		require.NoError(t, err)
+		_, err = r.Read(0, partition.ReadRequest{Offset: 1, MaxBytes: 1 << 20, MinOne: true, LastFetchedEpoch: -1})
+		require.ErrorIs(t, err, record.ErrCorrupt)
+		elapse(time.Second)
+		w.same(p0, 1)
+		require.EqualValues(t, 3, w.high(p0))
 	})
 }
 
