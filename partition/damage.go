@@ -91,6 +91,17 @@ func (r *Replica) verify(s *log.Slice) error {
 	return r.isDamaged(damage{first.BaseOffset(), first.NextOffset()})
 }
 
+// confess tells the broker when a replica leads whose log has lost what was
+// committed.
+func (r *Replica) confess() {
+	l := r.leader.Load()
+	if l == nil || !r.short.Swap(false) {
+		return
+	}
+	r.logger().Error("this leader's disk has lost records that were committed", "end", l.begin)
+	r.set.o.Damaged(r.id, l.epoch, l.begin)
+}
+
 // mend drops what is damaged from a log that a leader has, to be fetched again.
 // The replica leaves the in-sync set for it: it asks for what is committed.
 func (r *Replica) mend() error {

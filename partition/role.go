@@ -41,10 +41,6 @@ func (r *Replica) lead(s State) error {
 	r.epoch.Store(s.LeaderEpoch)
 	r.partitionEpoch = s.PartitionEpoch
 	r.leader.Store(l)
-	if r.short.Swap(false) {
-		r.logger().Error("this leader's disk has lost records that were committed", "end", l.begin)
-		r.set.o.Damaged(r.id, s.LeaderEpoch, l.begin)
-	}
 	return nil
 }
 

@@ -160,6 +160,7 @@ func (s *Set) assign(p checkpoint.Partition, st State, role func(*Replica, State
 		return fmt.Errorf("%s: %w", p, err)
 	}
 	s.add(r)
+	r.confess()
 	return nil
 }
 
