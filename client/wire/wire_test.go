@@ -239,17 +239,21 @@ func TestAnAnswerThatBreaksOff(t *testing.T) {
 	}
 }
 
-func TestASlowPeerIsWaitedForOnlySoLong(t *testing.T) {
-	silent := peer(func(r request) []byte { <-time.After(time.Hour); return nil })
-	run := func(name string, test func(t *testing.T)) {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				test(t)
-				<-time.After(2 * time.Hour) // the peers end
-			})
+// silent is a peer that does not answer for an hour.
+var silent = peer(func(request) []byte { <-time.After(time.Hour); return nil })
+
+// bubble runs a test in a time of its own, at whose end all peers have ended.
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			test(t)
+			<-time.After(2 * time.Hour)
 		})
-	}
-	run("context", func(t *testing.T) {
+	})
+}
+
+func TestASlowPeerIsWaitedForOnlySoLong(t *testing.T) {
+	bubble(t, "context", func(t *testing.T) {
 		conn := dial(t, pipe(silent))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -260,7 +264,7 @@ func TestASlowPeerIsWaitedForOnlySoLong(t *testing.T) {
 		require.Equal(t, time.Second, time.Since(began))
 		<-conn.Closed()
 	})
-	run("timeout", func(t *testing.T) {
+	bubble(t, "timeout", func(t *testing.T) {
 		o := pipe(silent)
 		o.Timeout = 30 * time.Second
 		conn := dial(t, o)
@@ -270,7 +274,7 @@ func TestASlowPeerIsWaitedForOnlySoLong(t *testing.T) {
 		require.ErrorIs(t, err, wire.ErrTimeout)
 		require.Equal(t, 30*time.Second, time.Since(began))
 	})
-	run("timeout set later", func(t *testing.T) {
+	bubble(t, "timeout set later", func(t *testing.T) {
 		slow := false
 		conn := dial(t, pipe(func(r request) []byte {
 			if slow {
@@ -289,7 +293,10 @@ func TestASlowPeerIsWaitedForOnlySoLong(t *testing.T) {
 		_, err := conn.Do(t.Context(), q, a, nil)
 		require.ErrorIs(t, err, wire.ErrTimeout)
 	})
-	run("waiting for a turn", func(t *testing.T) {
+}
+
+func TestWhoWaitsForATurn(t *testing.T) {
+	bubble(t, "waiting for a turn", func(t *testing.T) {
 		conn := dial(t, pipe(func(r request) []byte { <-time.After(time.Minute); return echo(r) }))
 		var first sync.WaitGroup
 		first.Go(func() {
@@ -308,7 +315,7 @@ func TestASlowPeerIsWaitedForOnlySoLong(t *testing.T) {
 		_, err = conn.Do(t.Context(), q, a, nil)
 		require.NoError(t, err)
 	})
-	run("closed meanwhile", func(t *testing.T) {
+	bubble(t, "closed meanwhile", func(t *testing.T) {
 		conn := dial(t, pipe(silent))
 		var waiting sync.WaitGroup
 		for range 3 {
