@@ -55,7 +55,7 @@ func newNode(t *testing.T) *node {
 				return [16]byte{byte(drawn), byte(drawn >> 8), byte(drawn >> 16)}
 			},
 			Internal: map[string]plan.TopicSpec{topic.ConsumerOffsets: {
-				Partitions: 50, Replication: 3, Config: map[string]string{"cleanup.policy": "compact"},
+				Partitions: 50, Replication: 3, Config: map[string]string{"cleanup.policy": "compact"}, Clamp: true,
 			}},
 		},
 	}
