@@ -116,22 +116,22 @@ func (c *cluster) sync(name string, partition int32, isr ...int32) {
 		if fmt.Sprint(s.ISR) == fmt.Sprint(isr) {
 			return true
 		}
-		a := active.ctl.AlterPartition(c.t.Context(), c.alter(name, partition, s, version, isr...))
+		a := active.ctl.AlterPartition(c.t.Context(), c.alter(plan.Ref{Topic: name, Partition: partition}, s, version, isr...))
 		return a.ErrorCode == 0 && a.Topics[0].Partitions[0].ErrorCode == 0
 	})
 }
 
 // alter is a leader's request for an in-sync set.
-func (c *cluster) alter(name string, partition int32, s znode.State, version int32, isr ...int32) *kmsg.AlterPartitionRequest {
+func (c *cluster) alter(at plan.Ref, s znode.State, version int32, isr ...int32) *kmsg.AlterPartitionRequest {
 	c.t.Helper()
 	q := kmsg.NewPtrAlterPartitionRequest()
 	q.Version, q.BrokerID, q.BrokerEpoch = 3, s.Leader, c.brokers[s.Leader].m.Epoch()
 	row := kmsg.NewAlterPartitionRequestTopic()
-	if tp := c.active().ctl.Image().Topic(name); tp != nil {
+	if tp := c.active().ctl.Image().Topic(at.Topic); tp != nil {
 		row.TopicID = tp.ID
 	}
 	p := kmsg.NewAlterPartitionRequestTopicPartition()
-	p.Partition, p.LeaderEpoch, p.PartitionEpoch = partition, s.LeaderEpoch, version
+	p.Partition, p.LeaderEpoch, p.PartitionEpoch = at.Partition, s.LeaderEpoch, version
 	for _, id := range isr {
 		p.NewEpochISR = append(p.NewEpochISR, kmsg.AlterPartitionRequestTopicPartitionNewEpochISR{BrokerID: id, BrokerEpoch: -1})
 	}
@@ -145,7 +145,7 @@ func TestAlterPartition(t *testing.T) {
 	id := c.create("t", []int32{0, 1})
 	ctl := c.active().ctl
 	s, version := c.state("t", 0)
-	a := ctl.AlterPartition(t.Context(), c.alter("t", 0, s, version, 0))
+	a := ctl.AlterPartition(t.Context(), c.alter(plan.Ref{Topic: "t"}, s, version, 0))
 	require.Zero(t, a.ErrorCode)
 	require.Equal(t, id, topic.ID(a.Topics[0].TopidID))
 	cell := a.Topics[0].Partitions[0]
@@ -163,15 +163,15 @@ func TestAlterPartition(t *testing.T) {
 		require.Zero(t, a.ErrorCode)
 		return a.Topics[0].Partitions[0].ErrorCode
 	}
-	require.Equal(t, kerr.InvalidUpdateVersion.Code, code(c.alter("t", 0, s, version, 0, 1)))
-	require.Equal(t, kerr.NotController.Code, code(c.alter("t", 0, now, v+1, 0, 1)))
+	require.Equal(t, kerr.InvalidUpdateVersion.Code, code(c.alter(plan.Ref{Topic: "t"}, s, version, 0, 1)))
+	require.Equal(t, kerr.NotController.Code, code(c.alter(plan.Ref{Topic: "t"}, now, v+1, 0, 1)))
 	_, err := ctl.ControlledShutdown(t.Context(), 1, -1)
 	require.NoError(t, err)
-	require.Equal(t, kerr.IneligibleReplica.Code, code(c.alter("t", 0, now, v, 0, 1)))
-	q := c.alter("t", 0, now, v, 0, 1)
+	require.Equal(t, kerr.IneligibleReplica.Code, code(c.alter(plan.Ref{Topic: "t"}, now, v, 0, 1)))
+	q := c.alter(plan.Ref{Topic: "t"}, now, v, 0, 1)
 	q.Topics[0].TopicID[15]++
 	require.Equal(t, kerr.UnknownTopicID.Code, code(q))
-	q = c.alter("t", 0, now, v, 0, 1)
+	q = c.alter(plan.Ref{Topic: "t"}, now, v, 0, 1)
 	q.BrokerEpoch--
 	require.Equal(t, kerr.StaleBrokerEpoch.Code, ctl.AlterPartition(t.Context(), q).ErrorCode)
 	require.Equal(t, kerr.NotController.Code, c.other().ctl.AlterPartition(t.Context(), q).ErrorCode)
@@ -185,7 +185,7 @@ func TestForeignState(t *testing.T) {
 	s, version := c.state("t", 0)
 	s.ISR = []int32{1, 0}
 	c.write(tree.Set(znode.StatePath("t", 0), znode.EncodeState(s), version))
-	a := c.active().ctl.AlterPartition(t.Context(), c.alter("t", 0, s, version, 0))
+	a := c.active().ctl.AlterPartition(t.Context(), c.alter(plan.Ref{Topic: "t"}, s, version, 0))
 	require.Equal(t, kerr.InvalidUpdateVersion.Code, a.Topics[0].Partitions[0].ErrorCode)
 	c.sync("t", 0, 0)
 

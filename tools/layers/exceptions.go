@@ -35,5 +35,4 @@ var Exceptions = []Exception{
 	{"params", "log/segment/read.go", "cutSlowly", "the loop of its caller, taken out to be seen"},
 	{"params", "replication/plan/place.go", "replicas", "the arguments of Kafka's placement, by its names"},
 	{"params", "replication/plan/place.go", "follow", "the arguments of Kafka's placement, by its names"},
-	{"file-length", "replication/controller/controller_test.go", "", "one story of a controller's life, told in order"},
 }
