@@ -96,6 +96,8 @@ type Broker struct {
 	settled  sync.Once     // closes it
 
 	stopping atomic.Bool
+	offline  chan struct{} // a data directory has failed; capacity 1
+	counts   counts
 }
 
 // lateHandler stands in for the APIs, which are made after the sockets are
@@ -114,7 +116,7 @@ func New(c Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{config: store, logger: c.Logger, ready: make(chan struct{}), informed: make(chan struct{})}
+	b := &Broker{config: store, logger: c.Logger, ready: make(chan struct{}), offline: make(chan struct{}, 1), informed: make(chan struct{})}
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net"
 	"strconv"
 	"time"
 
@@ -28,7 +27,7 @@ import (
 func (b *Broker) controllerOptions() controller.Options {
 	o := controller.Options{
 		BrokerID: b.state.dirs.BrokerID(),
-		Send:     controller.Through(b.state.between.channel, b.interBroker()),
+		Send:     b.countElections(controller.Through(b.state.between.channel, b.interBroker())),
 		Reset:    b.state.between.channel.Reset,
 		Settings: b.settings,
 		Balance: func() controller.Balance {
@@ -86,7 +85,7 @@ func (b *Broker) memberOptions(s *sessions) member.Options {
 		Registration: func() znode.Broker {
 			return znode.Broker{Endpoints: b.endpoints(), Rack: b.config.String("broker.rack"), JMXPort: -1}
 		},
-		Tasks:          []member.Task{b.state.configs.Watch, b.followFeatures, b.state.controller.Serve, b.settle},
+		Tasks:          []member.Task{b.state.configs.Watch, b.followFeatures, b.state.controller.Serve, b.settle, b.tellOffline, b.countSession},
 		SessionTimeout: b.config.Duration("zookeeper.session.timeout.ms"),
 		Random:         randomBytes,
 		Logger:         b.logger,
@@ -114,28 +113,6 @@ func (b *Broker) gone(topics []string) {
 	for _, name := range topics {
 		b.metrics.Forget(name)
 	}
-}
-
-// endpoints are the addresses that the broker registers: the advertised ones or,
-// where none are configured, those it listens on.
-func (b *Broker) endpoints() []image.Endpoint {
-	addrs := b.server.Addrs()
-	listeners := b.config.Advertised()
-	if len(listeners) == 0 {
-		listeners = b.config.Listeners()
-	}
-	var all []image.Endpoint
-	for _, l := range listeners {
-		e := image.Endpoint{Listener: l.Name, Protocol: l.Protocol, Host: l.Host, Port: int32(l.Port)}
-		if bound, ok := addrs[l.Name].(*net.TCPAddr); ok && e.Port == 0 {
-			e.Port = int32(bound.Port)
-		}
-		if e.Host == "" || net.ParseIP(e.Host).IsUnspecified() {
-			e.Host = "localhost"
-		}
-		all = append(all, e)
-	}
-	return all
 }
 
 // existing lists the partitions in the data directories, for adoption.
@@ -168,7 +145,7 @@ func (b *Broker) settings() plan.Settings {
 				"compression.type": "producer",
 				"segment.bytes":    strconv.Itoa(b.config.Int("offsets.topic.segment.bytes")),
 			},
-			Clamp: true,
+			Clamp: !b.clustered(), // of several brokers the others may only not have come yet
 		}},
 		ValidateConfig: b.config.ValidateTopic,
 		Random:         mathrand.IntN,
@@ -211,6 +188,7 @@ func (b *Broker) brokerChanged(e image.Entity, values map[string]string) {
 // present one. The others ask on every use.
 func (b *Broker) reconfigure() {
 	b.server.SetLimits(b.limits())
+	b.state.between.fetcher.Resize()
 	for _, t := range b.state.control.Image().Topics() {
 		b.state.partitions.Configure(t.Name, b.config.Topic(t.Config))
 	}

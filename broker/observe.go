@@ -67,6 +67,13 @@ func (b *Broker) checks() []admin.Check {
 	if b.state.dirs == nil {
 		return checks
 	}
+	registered := admin.Check{Name: "registered", OK: true}
+	if m := b.state.member; m != nil {
+		if _, ok := m.Session(); !ok {
+			registered = admin.Check{Name: "registered", Reason: "there is no session on the tree"}
+		}
+	}
+	checks = append(checks, registered)
 	for _, d := range b.state.dirs.Dirs() {
 		c := admin.Check{Name: "data directory " + d.Path(), OK: true}
 		if err := d.Err(); err != nil {
@@ -126,6 +133,7 @@ func (b *Broker) sources() metrics.Sources {
 		Connections: func() map[string]int { return map[string]int{"": b.server.Connections()} },
 		OpenFiles:   b.openFiles,
 		Waiting:     b.waiting,
+		Replication: b.metricReplication,
 	}
 }
 
@@ -202,13 +210,14 @@ func (b *Broker) metricPartition(set *partition.Set, t *image.Topic, index int32
 	p := &t.Partitions[index]
 	row := metrics.Partition{
 		Topic: t.Name, Index: index, Leader: p.Leader, Replicas: p.Replicas, ISR: p.ISR,
-		MinISR: b.config.Topic(t.Config).MinInsyncReplicas,
+		MinISR: min(b.config.Topic(t.Config).MinInsyncReplicas, len(p.Replicas)), Reassigning: p.Reassigning(),
 	}
 	r, err := set.Get(checkpoint.Partition{Topic: t.Name, Index: index})
 	if err != nil {
 		return row
 	}
 	l := r.Log()
+	row.Offline = r.Dir().Err() != nil
 	row.Here, row.Start, row.End, row.Bytes, row.Segments = true, l.StartOffset(), l.EndOffset(), l.Size(), l.Segments()
 	row.HighWatermark = max(set.HighWatermark(r.ID()), row.Start)
 	return row

@@ -131,7 +131,8 @@ func (b *Broker) swap(p checkpoint.Partition, swap func() (*log.Log, *dir.Dir, e
 	return set.Swap(p, swap)
 }
 
-// dirOffline wakes whoever waits on a partition of a directory that failed.
+// dirOffline wakes whoever waits on a partition of a directory that failed, and
+// has the controller told.
 func (b *Broker) dirOffline(d *dir.Dir, err error) {
 	b.state.mu.RLock()
 	set := b.state.partitions
@@ -139,6 +140,7 @@ func (b *Broker) dirOffline(d *dir.Dir, err error) {
 	if set != nil {
 		set.DirOffline(d)
 	}
+	b.noteOffline()
 }
 
 // groupConfig is the configuration in the coordinator's terms; it is read on

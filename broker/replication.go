@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/leatmq/leat/broker/api"
 	"github.com/leatmq/leat/client/wire"
 	"github.com/leatmq/leat/log/dir"
-	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/replication/alter"
 	"github.com/leatmq/leat/replication/channel"
 	"github.com/leatmq/leat/replication/envoy"
@@ -25,12 +23,13 @@ import (
 // between is what a broker has for the others of its cluster. A single node has
 // the same, and nobody to reach.
 type between struct {
-	pool    *wire.Pool
-	channel *channel.Channel
-	envoy   *envoy.Envoy
-	alter   *alter.Alter
-	fetcher *fetcher.Fetcher
-	out, in *throttle.Quota // leader's and follower's
+	pool       *wire.Pool
+	forwarding *wire.Pool // for what is asked of the controller
+	channel    *channel.Channel
+	envoy      *envoy.Envoy
+	alter      *alter.Alter
+	fetcher    *fetcher.Fetcher
+	out, in    *throttle.Quota // leader's and follower's
 }
 
 // connect makes the ways to other brokers. state.mu is held; nothing runs yet.
@@ -41,9 +40,13 @@ func (b *Broker) connect(dirs *dir.Set) between {
 		return throttle.NewQuota(id, b.config.Int("replication.quota.window.num"), width)
 	}
 	r := between{in: quota(), out: quota()}
-	r.pool = wire.NewPool(wire.Options{ClientID: fmt.Sprint(id), DialTimeout: b.config.Duration("request.timeout.ms")})
+	patience := b.config.Duration("socket.connection.setup.timeout.ms")
+	r.pool = wire.NewPool(wire.Options{ClientID: strconv.Itoa(int(id)), DialTimeout: patience})
+	// Requests by this one are known as another broker's, and answered where they
+	// arrive.
+	r.forwarding = wire.NewPool(wire.Options{ClientID: api.ForwardClientID + strconv.Itoa(int(id)), DialTimeout: patience})
 	r.channel = channel.New(channel.Options{
-		Self: id, Local: b.obey, Remote: b.order, Logger: b.logger,
+		Self: id, Local: b.obey, Remote: b.order, Logger: b.logger, Timeout: b.config.Duration("controller.socket.timeout.ms"),
 		Answered: func(broker int32, q kmsg.Request, a kmsg.Response) { b.state.controller.Answered(broker, q, a) },
 	})
 	r.envoy = envoy.New(envoy.Options{
@@ -52,52 +55,23 @@ func (b *Broker) connect(dirs *dir.Set) between {
 		Controller: func() (wire.Node, bool) {
 			return b.node(b.state.control.Image().Controller)
 		},
-		Pool: r.forwarding(id), Logger: b.logger,
+		Pool: r.forwarding, Patience: b.config.Duration("request.timeout.ms"), Logger: b.logger,
 	})
 	r.alter = alter.New(alter.Options{
 		BrokerID: id, BrokerEpoch: b.epoch, Ask: r.envoy.Ask, Logger: b.logger,
-		Answered: func(p partition.Proposal, a partition.Answer) { b.state.partitions.Answered(p, a) },
+		Answered: b.proposalAnswered,
 	})
 	return r
 }
 
-// forwarding is a pool whose requests are known as another broker's: they are
-// answered where they arrive.
-func (r *between) forwarding(id int32) *wire.Pool {
-	return wire.NewPool(wire.Options{ClientID: api.ForwardClientID + strconv.Itoa(int(id))})
+// close closes the connections.
+func (r *between) close() {
+	r.pool.Close()
+	r.forwarding.Close()
 }
 
 // epoch is that of this broker's registration.
 func (b *Broker) epoch() int64 { return b.state.member.Epoch() }
-
-// node is where another broker is reached, as far as this one knows.
-func (b *Broker) node(id int32) (wire.Node, bool) {
-	m, ok := b.state.control.Image().Broker(id)
-	if !ok {
-		return wire.Node{}, false
-	}
-	return b.reach(m)
-}
-
-func (b *Broker) reach(m *image.Broker) (wire.Node, bool) {
-	e, ok := m.Endpoint(b.interBroker())
-	return wire.Node{ID: m.ID, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))}, ok
-}
-
-// interBroker is the listener by which brokers reach each other: the one that is
-// named, or the first of the protocol.
-func (b *Broker) interBroker() string {
-	if name := b.config.String("inter.broker.listener.name"); name != "" {
-		return name
-	}
-	protocol := b.config.String("security.inter.broker.protocol")
-	for _, l := range b.config.Listeners() {
-		if l.Protocol == protocol {
-			return l.Name
-		}
-	}
-	return protocol
-}
 
 // obey answers a request of the controller on this broker.
 func (b *Broker) obey(ctx context.Context, q kmsg.Request) (kmsg.Response, error) {
@@ -114,9 +88,9 @@ func (b *Broker) obey(ctx context.Context, q kmsg.Request) (kmsg.Response, error
 
 // order has another broker answer a request of the controller here.
 func (b *Broker) order(ctx context.Context, to *image.Broker, q kmsg.Request, a kmsg.Response) error {
-	node, ok := b.reach(to)
+	node, ok := nodeOf(to, b.controlPlane())
 	if !ok {
-		return fmt.Errorf("broker %d has no listener %s", to.ID, b.interBroker())
+		return fmt.Errorf("broker %d has no listener %s", to.ID, b.controlPlane())
 	}
 	request := wire.Request(q)
 	if stop, ok := q.(*kmsg.StopReplicaRequest); ok {
@@ -212,29 +186,4 @@ func (b *Broker) rate(key string) int64 {
 		return n
 	}
 	return throttle.Unlimited
-}
-
-// handOver has others lead what this broker leads before it stops, so that
-// nobody waits for the end of its session.
-func (b *Broker) handOver() {
-	if !b.clustered() || !b.config.Bool("controlled.shutdown.enable") {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), b.config.Duration("leat.shutdown.handover.ms"))
-	defer cancel()
-	q := kmsg.NewPtrControlledShutdownRequest()
-	q.Version, q.BrokerID, q.BrokerEpoch = 3, b.state.dirs.BrokerID(), b.epoch()
-	got, err := b.state.between.envoy.Ask(ctx, q)
-	if err != nil {
-		b.logger.Warn("stopping without a controller to hand over to; others lead when this broker's session has ended", "error", err)
-		return
-	}
-	a := got.(*kmsg.ControlledShutdownResponse)
-	if err := kerr.ErrorForCode(a.ErrorCode); err != nil {
-		b.logger.Warn("the controller refused to take over", "error", err)
-		return
-	}
-	if n := len(a.PartitionsRemaining); n > 0 {
-		b.logger.Warn("partitions without another replica in sync have no leader until this broker is back", "partitions", n)
-	}
 }

@@ -58,7 +58,7 @@ func (b *Broker) run(ctx context.Context, began time.Time) (err error) {
 	defer func() { err = errors.Join(err, b.closeDirs(dirs)) }()
 	defer func() { err = errors.Join(err, tree.close()) }()
 	b.assemble(files, dirs, tree)
-	defer b.state.between.pool.Close()
+	defer b.state.between.close()
 	failed := make(chan error, len(b.tasks())+1)
 	for _, t := range b.tasks() {
 		running := b.part(t, failed)
@@ -80,6 +80,9 @@ func (b *Broker) open(ctx context.Context, files *log.FileCache) (*dir.Set, *ses
 			return nil, nil, errors.Join(err, b.closeDirs(dirs))
 		}
 		return dirs, tree, nil
+	}
+	if err := b.checkAddresses(); err != nil {
+		return nil, nil, fmt.Errorf("broker: %w", err)
 	}
 	tree, err := b.openEnsemble(ctx, &o)
 	if err != nil {

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/leatmq/leat/broker/config"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/log/vfs"
@@ -106,14 +109,26 @@ func (b *Broker) ensemble() (zk.Options, error) {
 	return o, err
 }
 
+// zookeeperTLSKeys are the keys of connections to ZooKeeper.
+var zookeeperTLSKeys = []string{
+	"zookeeper.ssl.client.enable", "zookeeper.ssl.protocol", "zookeeper.ssl.enabled.protocols", "zookeeper.ssl.cipher.suites",
+	"zookeeper.ssl.endpoint.identification.algorithm", "zookeeper.ssl.crl.enable", "zookeeper.ssl.ocsp.enable",
+	"zookeeper.ssl.keystore.location", "zookeeper.ssl.keystore.password", "zookeeper.ssl.keystore.type",
+	"zookeeper.ssl.truststore.location", "zookeeper.ssl.truststore.password", "zookeeper.ssl.truststore.type",
+}
+
 // zookeeperTLS is a setting of zookeeper.ssl as it was written.
 func (b *Broker) zookeeperTLS(name string) string {
-	key := "zookeeper.ssl." + name
-	switch name {
-	case "cipher.suites", "enabled.protocols":
+	at := slices.Index(zookeeperTLSKeys, "zookeeper.ssl."+name)
+	if at < 0 {
+		return ""
+	}
+	key := zookeeperTLSKeys[at]
+	switch k, _ := config.Lookup(key); k.Type {
+	case config.Boolean:
+		return strconv.FormatBool(b.config.Bool(key))
+	case config.List:
 		return strings.Join(b.config.List(key), ",")
-	case "client.enable", "crl.enable", "ocsp.enable":
-		return fmt.Sprint(b.config.Bool(key))
 	}
 	return b.config.String(key)
 }

@@ -54,7 +54,7 @@ var internal = map[string]string{
 }
 
 // offline are folders of which no broker serves anything.
-var offline = []string{"crashfs", "dump", "verify", "testdata"}
+var offline = []string{"crashfs", "dump", "verify", "testdata", "transfer"}
 
 // Every error that the packages below can return has its code, or a reason not
 // to have one.

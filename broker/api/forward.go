@@ -89,7 +89,7 @@ func (a *API) patience(q kmsg.Request) time.Duration {
 // autoCreate makes topics that clients mentioned, through the controller, and
 // returns one result each when this broker knows those that were made.
 func (a *API) autoCreate(ctx context.Context, names []string) ([]plan.TopicResult, error) {
-	if a.Cluster == nil || a.Cluster.Active() {
+	if a.Cluster == nil {
 		return a.Controller.AutoCreate(ctx, names)
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.Config.Duration("request.timeout.ms"))

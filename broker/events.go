@@ -1,0 +1,123 @@
+package broker
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/leatmq/leat/broker/metrics"
+	"github.com/leatmq/leat/partition"
+	"github.com/leatmq/leat/replication/controller"
+	"github.com/leatmq/leat/replication/member"
+	"github.com/leatmq/leat/replication/plan"
+	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/znode"
+)
+
+// counts are what happened in the cluster since the start, as far as this broker
+// had a part in it.
+type counts struct {
+	shrinks, expands   atomic.Uint64 // of in-sync sets that it leads
+	elections, unclean atomic.Uint64 // that it made as the controller
+	sessions           atomic.Uint64
+}
+
+// countSession is a member.Task.
+func (b *Broker) countSession(context.Context, member.Session) error {
+	b.counts.sessions.Add(1)
+	return nil
+}
+
+// proposalAnswered tells a leader what the controller says to another in-sync
+// set, and counts how sets change.
+func (b *Broker) proposalAnswered(p partition.Proposal, a partition.Answer) {
+	if a.Verdict == partition.Committed {
+		b.countChange(p, len(a.ISR))
+	}
+	b.state.partitions.Answered(p, a)
+}
+
+func (b *Broker) countChange(p partition.Proposal, now int) {
+	r, err := b.state.partitions.Get(p.Partition)
+	if err != nil {
+		return // it is gone meanwhile
+	}
+	l, err := r.Leader(p.LeaderEpoch)
+	if err != nil {
+		return // others lead by now
+	}
+	switch had := len(l.ISR()); {
+	case now > had:
+		b.counts.expands.Add(1)
+	case now < had:
+		b.counts.shrinks.Add(1)
+	}
+}
+
+// countElections counts the new leaders among a controller's orders before they
+// are sent.
+func (b *Broker) countElections(send func(controller.Dispatch) func(context.Context) error) func(controller.Dispatch) func(context.Context) error {
+	return func(d controller.Dispatch) func(context.Context) error {
+		for i := range d.Orders {
+			o := &d.Orders[i]
+			if o.Kind != plan.Assign || o.New || o.Broker != o.State.Leader {
+				continue
+			}
+			if was := d.Before.Partition(o.Topic, o.Partition); was == nil || was.Leader == o.State.Leader {
+				continue
+			}
+			b.counts.elections.Add(1)
+			if o.State.Recovering {
+				b.counts.unclean.Add(1)
+			}
+		}
+		return send(d)
+	}
+}
+
+// tellOffline tells the controller of a data directory that has failed, so that
+// others lead what was in it. It is a member.Task.
+func (b *Broker) tellOffline(ctx context.Context, s member.Session) error {
+	for {
+		select {
+		case <-b.offline:
+		case <-ctx.Done():
+			return nil
+		}
+		event := znode.EncodeLogDirEvent(znode.LogDirEvent{Broker: b.state.dirs.BrokerID()})
+		_, err := s.Tree.Multi(tree.Create(znode.LogDirEvents+"/log_dir_event_", event, tree.Sequential))
+		if err != nil {
+			b.logger.Error("the controller could not be told of a data directory that has failed", "error", err)
+			b.noteOffline() // in the next session
+			return nil
+		}
+	}
+}
+
+// noteOffline has the controller told.
+func (b *Broker) noteOffline() {
+	select {
+	case b.offline <- struct{}{}:
+	default: // it will be told already
+	}
+}
+
+// metricReplication is this broker's part in its cluster.
+func (b *Broker) metricReplication() metrics.Replication {
+	b.state.mu.RLock()
+	m, f := b.state.member, b.state.between.fetcher
+	b.state.mu.RUnlock()
+	out := metrics.Replication{
+		Shrinks: b.counts.shrinks.Load(), Expands: b.counts.expands.Load(), Sessions: b.counts.sessions.Load(),
+		Elections: b.counts.elections.Load(), Unclean: b.counts.unclean.Load(), ControllerEpoch: b.image().ControllerEpoch,
+	}
+	if m == nil {
+		return out
+	}
+	_, out.Session = m.Session()
+	for _, lag := range f.Lags() {
+		out.Lags = append(out.Lags, metrics.Lag{
+			Topic: lag.Partition.Topic, Partition: lag.Partition.Index, Leader: lag.Leader, Offsets: lag.Offsets, Failed: lag.Failed,
+		})
+	}
+	return out
+}
