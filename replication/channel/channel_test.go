@@ -280,7 +280,8 @@ func TestMergingKeepsTheOutcome(t *testing.T) {
 		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("z", 0, 0)}})
 		synctest.Wait()
 		c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: gone("a"), StopReplica: stop("a", 0, -2, true)}})
-		d := c.Send([]channel.Batch{{Broker: 1, LeaderAndISR: roles("a", 0, 0, true), UpdateMetadata: news("a", 0, 0)}})
+		c.Send([]channel.Batch{{Broker: 1, LeaderAndISR: roles("a", 0, 0, true)}})
+		d := c.Send([]channel.Batch{{Broker: 1, UpdateMetadata: news("a", 0, 0)}})
 		close(free)
 		require.NoError(t, d.Wait(t.Context()))
 		require.Equal(t, []string{

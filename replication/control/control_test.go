@@ -35,6 +35,7 @@ type rig struct {
 	fetching map[checkpoint.Partition]fetcher.Following
 	configs  map[string]map[string]string // of topics, in the tree
 	read     []string                     // topics whose configuration was read
+	noTree   error                        // of reading them
 	epoch    int64                        // of the broker
 	topics   int                          // in the tree
 }
@@ -64,6 +65,9 @@ func newRigOf(t testing.TB, broker int32) *rig {
 		BrokerEpoch: func() int64 { return r.epoch },
 		Partitions:  r.set,
 		Configs: func(_ stdcontext.Context, topics []string) error {
+			if r.noTree != nil {
+				return r.noTree
+			}
 			r.read = append(r.read, topics...)
 			for _, name := range topics {
 				r.control.SetConfig(image.Entity{Type: image.TopicEntity, Name: name}, r.configs[name])

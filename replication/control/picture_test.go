@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatmq/leat/log"
 	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/control"
 	"github.com/leatmq/leat/replication/image"
+	"github.com/leatmq/leat/replication/tree"
 )
 
 // context is the context of requests.
@@ -173,4 +175,19 @@ func TestConfigurations(t *testing.T) {
 	require.Equal(t, "v", r.control.Image().Config(broker)["k"])
 	r.control.SetConfig(broker, nil)
 	require.Nil(t, r.control.Image().Config(broker))
+}
+
+// TestWithoutTheTree no role is taken, for nobody knows how the log is to be
+// kept; the picture is shown. Once the tree is there, its configuration counts.
+func TestWithoutTheTree(t *testing.T) {
+	r := newRig(t)
+	r.configs = map[string]map[string]string{"a": {"big": "yes"}}
+	r.noTree = tree.ErrExpired
+	require.Equal(t, kerr.UnknownServerError.Code, r.order(role{topic: "a", id: idA}))
+	require.Empty(t, r.set.All())
+	r.tell(t, metadata([]int32{0}, told("a", idA, 0, 0)))
+	require.Empty(t, r.control.Image().Topic("a").Config)
+	r.noTree = nil
+	require.Zero(t, r.order(role{topic: "a", id: idA}))
+	require.Equal(t, "yes", r.control.Image().Topic("a").Config["big"])
 }
