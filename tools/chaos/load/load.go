@@ -104,6 +104,7 @@ func (l *Load) Run(ctx context.Context) error {
 	for _, s := range senders {
 		forever("sender", func(ctx context.Context) error { return l.send(ctx, s) })
 	}
+	forever("sender that tries once", l.once)
 	for range 2 {
 		at := make([]int64, len(l.o.Keys)) // where the next life goes on
 		forever("reader", func(ctx context.Context) error { return l.read(ctx, at) })

@@ -2,11 +2,9 @@ package load
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatmq/leat/tools/chaos/check"
@@ -17,8 +15,6 @@ import (
 type sender struct {
 	client history.Client
 	opts   []kgo.Opt
-	// once: a record is tried once, so that a refusal says that it is not there.
-	once bool
 	// share of the rate, in eighths.
 	share int
 }
@@ -29,8 +25,6 @@ var senders = []sender{
 		opts: []kgo.Opt{kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerLinger(20 * time.Millisecond)}},
 	{client: history.Client{Acks: "1"}, share: 1,
 		opts: []kgo.Opt{kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck())}},
-	{client: history.Client{Acks: "all", Text: "tries once"}, share: 1, once: true,
-		opts: []kgo.Opt{kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordRetries(0), kgo.MaxProduceRequestsInflightPerBroker(1)}},
 }
 
 // send is one life of a producer: it writes to every partition at its pace, with
@@ -44,7 +38,7 @@ func (l *Load) send(ctx context.Context, s sender) error {
 		return err
 	}
 	defer cl.Close()
-	p := &producer{l: l, cl: cl, s: s, process: l.begin(c), under: make([]atomic.Int32, len(l.o.Keys))}
+	p := &producer{l: l, cl: cl, process: l.begin(c), under: make([]atomic.Int32, len(l.o.Keys))}
 	tick := time.NewTicker(8 * time.Second * time.Duration(len(l.o.Keys)) / time.Duration(l.o.Rate*s.share))
 	defer tick.Stop()
 	for n := int64(1); ; {
@@ -73,7 +67,6 @@ func (l *Load) send(ctx context.Context, s sender) error {
 type producer struct {
 	l       *Load
 	cl      *kgo.Client
-	s       sender
 	process int32
 	under   []atomic.Int32 // records under way by key
 }
@@ -89,19 +82,12 @@ func (p *producer) one(key int32, n int64) {
 		p.under[key].Add(-1)
 		e := history.Event{Process: p.process, Type: history.OK, Op: history.Send, Key: key, Value: v, Offset: r.Offset}
 		if err != nil {
-			e.Type, e.Offset, e.Text = p.outcome(err), 0, err.Error()
+			// A client that sends again cannot know whether an earlier attempt was
+			// appended.
+			e.Type, e.Offset, e.Text = history.Info, 0, err.Error()
 		} else {
 			p.l.acked.Add(1)
 		}
 		w.Add(e)
 	})
-}
-
-// outcome is what an error says about the record. Only one that was tried once
-// and refused before it was appended is certainly not there.
-func (p *producer) outcome(err error) history.Type {
-	if p.s.once && (errors.Is(err, kerr.NotEnoughReplicas) || errors.Is(err, kerr.NotLeaderForPartition)) {
-		return history.Fail
-	}
-	return history.Info
 }

@@ -15,11 +15,25 @@ import (
 // leader epoch that it has heard of, so that no leader which others have left
 // answers after a newer one has.
 type watcher struct {
+	*view
+	process int32
+}
+
+// view is who leads each partition, as far as has been heard; no older epoch
+// follows on a newer one.
+type view struct {
 	l       *Load
 	cl      *kgo.Client
-	process int32
 	epochs  []int32
-	leaders []int32
+	leaders []int32 // -1 while nobody is known
+}
+
+func newView(l *Load, cl *kgo.Client) *view {
+	v := &view{l: l, cl: cl, epochs: make([]int32, len(l.o.Keys)), leaders: make([]int32, len(l.o.Keys))}
+	for key := range v.leaders {
+		v.leaders[key] = -1
+	}
+	return v
 }
 
 // watch runs until ctx ends.
@@ -31,10 +45,7 @@ func (l *Load) watch(ctx context.Context) {
 		return
 	}
 	defer cl.Close()
-	w := &watcher{l: l, cl: cl, process: process, epochs: make([]int32, len(l.o.Keys)), leaders: make([]int32, len(l.o.Keys))}
-	for key := range w.leaders {
-		w.leaders[key] = -1
-	}
+	w := &watcher{view: newView(l, cl), process: process}
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -80,14 +91,14 @@ func (w *watcher) round(ctx context.Context) {
 }
 
 // learn asks who leads.
-func (w *watcher) learn(ctx context.Context) {
+func (v *view) learn(ctx context.Context) {
 	req := kmsg.NewPtrMetadataRequest()
-	for _, t := range w.l.topics() {
+	for _, t := range v.l.topics() {
 		rt := kmsg.NewMetadataRequestTopic()
 		rt.Topic = kmsg.StringPtr(t)
 		req.Topics = append(req.Topics, rt)
 	}
-	res, err := req.RequestWith(ctx, w.cl)
+	res, err := req.RequestWith(ctx, v.cl)
 	if err != nil {
 		return
 	}
@@ -96,9 +107,9 @@ func (w *watcher) learn(ctx context.Context) {
 			continue
 		}
 		for _, p := range t.Partitions {
-			key, ok := w.l.index[Key{*t.Topic, p.Partition}]
-			if ok && p.ErrorCode == 0 && p.LeaderEpoch >= w.epochs[key] {
-				w.epochs[key], w.leaders[key] = p.LeaderEpoch, p.Leader
+			key, ok := v.l.index[Key{*t.Topic, p.Partition}]
+			if ok && p.ErrorCode == 0 && p.LeaderEpoch >= v.epochs[key] {
+				v.epochs[key], v.leaders[key] = p.LeaderEpoch, p.Leader
 			}
 		}
 	}
