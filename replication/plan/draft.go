@@ -78,7 +78,7 @@ func (d *draft) finish() Step {
 	}
 	for i := range d.step.Orders {
 		o := &d.step.Orders[i]
-		if p := d.partition(Ref{Topic: o.Topic, Partition: o.Partition}); p != nil && o.Kind != Configure {
+		if p := d.partition(Ref{Topic: o.Topic, Partition: o.Partition}); p != nil {
 			o.State = *p
 		}
 	}
@@ -113,7 +113,7 @@ func (d *draft) assigns(to []Order, t *image.Topic, which dirt) []Order {
 		}
 		to = append(to, Order{
 			Kind: Assign, Broker: id, Topic: t.Name, Partition: which.number, TopicID: t.ID,
-			New: slices.Contains(m.fresh, id), State: *p, Config: t.Config,
+			New: slices.Contains(m.fresh, id), State: *p,
 		})
 	}
 	return to

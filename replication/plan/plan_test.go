@@ -103,8 +103,6 @@ func ordered(step plan.Step) string {
 			fmt.Fprintf(&b, "broker %d: stop %s-%d\n", o.Broker, o.Topic, o.Partition)
 		case plan.Delete:
 			fmt.Fprintf(&b, "broker %d: delete %s-%d\n", o.Broker, o.Topic, o.Partition)
-		case plan.Configure:
-			fmt.Fprintf(&b, "broker %d: configure %s %v\n", o.Broker, o.Topic, o.Config)
 		}
 	}
 	return b.String()
@@ -279,23 +277,6 @@ func TestDeletion(t *testing.T) {
 	s.DeleteTopics = false
 	_, results = plan.DeleteTopics(im, []plan.TopicRef{{Name: "other"}}, s)
 	require.ErrorIs(t, results[0].Err, plan.ErrDeletionDisabled)
-}
-
-func TestAlterConfig(t *testing.T) {
-	im := with(t, cluster(2), given("t", []int32{0, 1}, []int32{1, 0}))
-	e := image.Entity{Type: image.TopicEntity, Name: "t"}
-	step := plan.AlterConfig(im, e, map[string]string{"a": "b"})
-	require.Equal(t, `= /config/topics/t v-1 {"version":1,"config":{"a":"b"}}
-+ /config/changes/config_change_ {"version":2,"entity_path":"topics/t"}
-`, written(step))
-	require.Equal(t, "broker 0: configure t map[a:b]\nbroker 1: configure t map[a:b]\n", ordered(step))
-	require.Equal(t, "b", im.With(step.Changes).Config(e)["a"])
-	require.Empty(t, im.Config(e)["a"])
-
-	e = image.Entity{Type: image.BrokerEntity, Name: "0"}
-	step = plan.AlterConfig(im, e, map[string]string{"a": "b"})
-	require.Empty(t, step.Orders)
-	require.Equal(t, "b", im.With(step.Changes).Config(e)["a"])
 }
 
 func TestJoin(t *testing.T) {

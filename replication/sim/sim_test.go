@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("sim.seeds", number("LEAT_SIM_SEEDS", 300), "how many stories are told")
+	seeds = flag.Int("sim.seeds", number("LEAT_SIM_SEEDS", 200), "how many stories are told")
 	first = flag.Uint64("sim.first", 1, "the first story's seed")
 	only  = flag.Uint64("sim.seed", 0, "tell this one story, with all that happened")
 )
