@@ -2,6 +2,7 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 1m
+CHAOS ?= --seeds 1-5
 SEEDS ?= 5000
 LINT_VERSION = v2.15.0
 LINT = bin/golangci-lint-$(LINT_VERSION)
@@ -9,7 +10,7 @@ LINT = bin/golangci-lint-$(LINT_VERSION)
 GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check vet race lint fuzz sim bench interop conformance crash docs clean
+.PHONY: help run build test check vet race lint fuzz sim bench interop conformance crash chaos docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,10 @@ bench: build ## CPU of leat and of a broker that does nothing, as ratios
 
 crash: build ## kill -9 under load, again and again; every acknowledged record must be there
 	go run ./tools/crash
+
+chaos: build ## break a cluster of three brokers by CHAOS (--seeds 1-5); nothing acknowledged may be lost; needs root
+	tools/debian
+	go run ./tools/chaos $(CHAOS)
 
 interop: build ## Kafka's own Java tools and clients, of 3.9 and 4, against leat
 	tools/debian --interop

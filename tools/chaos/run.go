@@ -191,7 +191,7 @@ func (r *runner) play(ctx context.Context) error {
 		}
 		steps.Wait()
 		r.until(ctx, p.Heal+late)
-		if err := errors.Join(append(errs, r.revive(), ctx.Err())...); err != nil {
+		if err := errors.Join(errors.Join(errs...), r.revive(), ctx.Err()); err != nil {
 			return err
 		}
 		r.w.Add(history.Event{Type: history.OK, Op: history.Calm})
@@ -229,8 +229,8 @@ func (r *runner) until(ctx context.Context, at time.Duration) {
 // even when the run is being stopped.
 func (r *runner) step(ctx context.Context, s fault.Step, late time.Duration) error {
 	r.until(ctx, s.At+late)
-	if ctx.Err() != nil {
-		return nil
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	e := history.Event{Type: history.Invoke, Op: history.Fault, Value: s.Number, Text: string(s.Kind), Node: s.Where()}
 	r.w.Add(e)

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // the worker
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -92,8 +93,11 @@ func (l *Load) listen(out io.Reader) error {
 	lines := bufio.NewReaderSize(out, 1<<20)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return nil // a killed worker leaves half a line
+		}
+		if err != nil {
+			return err
 		}
 		var e history.Event
 		if err := json.Unmarshal(line, &e); err != nil {
