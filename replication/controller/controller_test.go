@@ -16,6 +16,7 @@ import (
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/tree/embedded"
 	"github.com/leatmq/leat/replication/znode"
 	"github.com/leatmq/leat/tools/zookeeper"
 )
@@ -179,6 +180,36 @@ func TestHalfMadeTopic(t *testing.T) {
 	require.Nil(t, im.Topic("broken"))
 	require.NotContains(t, n.paths(), "/admin/delete_topics/unknown", "a mark of nothing goes")
 	require.Contains(t, n.data(znode.TopicPath("old")), im.Topic("old").ID.String())
+}
+
+// TestLeftBehind: what an earlier life, or another version, has left in the tree.
+func TestLeftBehind(t *testing.T) {
+	n := newNode(t)
+	n.start()
+	n.create(spec("t", 1))
+	_, err := n.tree.Multi(
+		tree.Set(znode.FeaturePath, []byte(`{"features":{},"version":2,"status":0}`), tree.AnyVersion),
+		tree.Create(znode.IsrChangePrefix, []byte(`{}`), tree.Sequential),
+		tree.Create(znode.LogDirEventPrefix, []byte(`{}`), tree.Sequential),
+	)
+	require.NoError(t, err)
+	n.stop()
+	n.settings.DeleteTopics = false
+	tr, err := embedded.Open(n.path, embedded.Options{})
+	require.NoError(t, err)
+	_, err = tr.Multi(tree.Create(znode.DeleteTopicPath("t"), nil, 0))
+	require.NoError(t, err)
+	require.NoError(t, tr.Close())
+	n.start()
+	require.Equal(t, `{"features":{},"version":2,"status":1}`, n.data(znode.FeaturePath))
+	require.EqualValues(t, 2, n.ctl.Image().FeatureEpoch)
+	require.NotNil(t, n.ctl.Image().Topic("t"), "deletion is switched off")
+	require.NotContains(t, n.paths(), znode.DeleteTopicPath("t"))
+	for _, folder := range []string{znode.IsrChanges, znode.LogDirEvents} {
+		names, _, err := n.tree.Children(folder, nil)
+		require.NoError(t, err)
+		require.Empty(t, names)
+	}
 }
 
 func TestReplicaThatCannotOpenIsOffline(t *testing.T) {

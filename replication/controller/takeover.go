@@ -106,22 +106,30 @@ func (t *term) clusterID() (string, error) {
 	return znode.DecodeClusterID(n.Data)
 }
 
-// loadFeatures makes sure of /feature. Its version is what ApiVersions tells.
+// loadFeatures makes sure of /feature, and that it is switched on. Its version is
+// what ApiVersions tells.
 func (t *term) loadFeatures(ch *image.Changes) error {
-	stat, err := t.tree.Exists(znode.FeaturePath, nil)
-	if errors.Is(err, tree.ErrNoNode) {
-		err = t.write([]tree.Op{tree.Create(znode.FeaturePath, znode.EncodeFeatures(znode.Features{Enabled: true}), 0)})
+	n, err := t.tree.Get(znode.FeaturePath, nil)
+	on := znode.EncodeFeatures(znode.Features{Enabled: true})
+	version := int64(n.Stat.Version)
+	switch {
+	case errors.Is(err, tree.ErrNoNode):
+		err = t.write([]tree.Op{tree.Create(znode.FeaturePath, on, 0)})
+	case err == nil:
+		if f, bad := znode.DecodeFeatures(n.Data); bad != nil || !f.Enabled {
+			version++
+			err = t.write([]tree.Op{tree.Set(znode.FeaturePath, on, n.Stat.Version)})
+		}
 	}
 	if err != nil {
 		return err
 	}
-	version := int64(stat.Version)
 	ch.FeatureEpoch = &version
 	return nil
 }
 
 // loadDeletions reads which topics are marked for deletion. Marks of topics that
-// are not there any more are removed.
+// are not there any more are removed; all of them, if deletion is switched off.
 func (t *term) loadDeletions(ch *image.Changes) error {
 	names, _, err := t.tree.Children(znode.DeleteTopics, t.watch(deletionsChanged, ""))
 	if err != nil {
@@ -130,7 +138,7 @@ func (t *term) loadDeletions(ch *image.Changes) error {
 	var stale []tree.Op
 	ch.Deleting = map[string]bool{}
 	for _, name := range names {
-		if ch.Topics[name] == nil {
+		if ch.Topics[name] == nil || !t.c.o.Settings().DeleteTopics {
 			stale = append(stale, tree.Delete(znode.DeleteTopicPath(name), tree.AnyVersion))
 			continue
 		}
