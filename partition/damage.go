@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,7 +81,11 @@ func (r *Replica) verify(s *log.Slice) error {
 	if err != nil || len(first) < record.HeaderSize {
 		return err
 	}
-	set := make([]byte, min(first.Size(), s.Len()))
+	size := counted + int(binary.BigEndian.Uint32(first[lengthAt:])) // first is its header only
+	if size > s.Len() {
+		return nil // cut short by the bounds of the fetch: nothing can be said of it
+	}
+	set := make([]byte, size)
 	if _, err := s.ReadAt(set, 0); err != nil {
 		return err
 	}

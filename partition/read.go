@@ -189,10 +189,12 @@ func aborted(lg *log.Log, q ReadRequest, read *log.Slice, bound int64) ([]log.Ab
 	return all[:had+len(found)], nil
 }
 
+// Where a batch says how long it is, and how many bytes that does not count.
+const lengthAt, counted = 8, 12
+
 // behind is the offset behind the last batch of a slice. It reads the batches'
 // headers.
 func behind(s *log.Slice) (end int64, err error) {
-	const lengthAt, counted = 8, 12 // bytes before what the length counts
 	header := make(record.Batch, record.HeaderSize)
 	for at := 0; at < s.Len(); {
 		n, err := s.ReadAt(header, int64(at))
