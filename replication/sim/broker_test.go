@@ -166,9 +166,10 @@ func (b *broker) watch() {
 }
 
 // obey does what a controller says. What is sent again after what followed it
-// does not arrive: it is one connection.
+// does not arrive: it is one connection. Before it has registered a broker
+// listens to nobody: what was sent to an earlier life would pass for its own.
 func (b *broker) obey(m *message) {
-	if m.brokerEpoch < b.session || m.epoch < b.seen || m.epoch == b.seen && m.number <= b.heard {
+	if b.session == 0 || m.brokerEpoch < b.session || m.epoch < b.seen || m.epoch == b.seen && m.number <= b.heard {
 		return
 	}
 	b.seen, b.heard, b.alive = m.epoch, m.number, m.live

@@ -84,7 +84,7 @@ func (w *world) sever(a, b int32) {
 
 // stop ends a broker in an orderly way.
 func (w *world) stop(b *broker) {
-	session := b.session
+	session, life := b.session, b.life
 	w.atController(func(t *term) {
 		w.tell("broker %d is to stop", b.id)
 		t.decide(func(im *image.Image) plan.Step {
@@ -94,7 +94,7 @@ func (w *world) stop(b *broker) {
 			}
 			return step
 		}, func() {
-			if b.session == session {
+			if b.life == life {
 				w.crash(b)
 			}
 		})
