@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,6 +64,38 @@ func TestHalfWritten(t *testing.T) {
 	s, version := c.state("t", 2499)
 	require.EqualValues(t, 0, s.Leader)
 	require.Zero(t, version)
+}
+
+// TestWritesAreSplit: no Multi is larger than a ZooKeeper server takes.
+func TestWritesAreSplit(t *testing.T) {
+	var most, largest atomic.Int64
+	c := failingCluster(t, 1, func(ops []tree.Op) error {
+		size := 0
+		for _, op := range ops {
+			size += len(op.Path) + len(op.Data)
+		}
+		most.Store(max(most.Load(), int64(len(ops))))
+		largest.Store(max(largest.Load(), int64(size)))
+		return nil
+	})
+	specs := make([]plan.TopicSpec, 300)
+	for i := range specs {
+		specs[i] = plan.TopicSpec{
+			Name: fmt.Sprintf("t-%d", i), Partitions: 1, Replication: 1,
+			Config: map[string]string{"x": strings.Repeat("y", 8000)},
+		}
+	}
+	results, err := c.active().ctl.CreateTopics(t.Context(), append(specs, plan.TopicSpec{Name: "wide", Partitions: 1500, Replication: 1}), controller.CreateOptions{})
+	require.NoError(t, err)
+	for _, r := range results {
+		require.NoError(t, r.Err)
+	}
+	require.LessOrEqual(t, most.Load(), int64(1001))
+	require.Greater(t, most.Load(), int64(900))
+	require.LessOrEqual(t, largest.Load(), int64(600_000))
+	require.Greater(t, largest.Load(), int64(500_000))
+	s, _ := c.state("wide", 1499)
+	require.EqualValues(t, 0, s.Leader)
 }
 
 // TestWriteFailsInOffice: what cannot be written about an event ends the term;
