@@ -83,19 +83,26 @@ func (n *network) down() error {
 		if _, err := os.Stat("/run/netns/" + node.namespace()); err == nil {
 			errs = append(errs, run("ip", "netns", "del", node.namespace()))
 		}
-		// The kernel takes a namespace's links down later; ours must go now.
-		if _, err := os.Stat("/sys/class/net/" + node.link()); err == nil {
-			if err := run("ip", "link", "del", node.link()); err != nil {
-				if _, still := os.Stat("/sys/class/net/" + node.link()); still == nil {
-					errs = append(errs, err)
-				}
-			}
-		}
+		errs = append(errs, deleteLink(node.link()))
 	}
-	if _, err := os.Stat("/sys/class/net/" + n.bridge()); err == nil {
-		errs = append(errs, run("ip", "link", "del", n.bridge()))
-	}
+	errs = append(errs, deleteLink(n.bridge()))
 	return errors.Join(errs...)
+}
+
+// deleteLink deletes an interface if it is there. The kernel deletes a
+// namespace's links by itself, some time after the namespace.
+func deleteLink(name string) error {
+	there := func() bool {
+		_, err := os.Stat("/sys/class/net/" + name)
+		return err == nil
+	}
+	if !there() {
+		return nil
+	}
+	if err := run("ip", "link", "del", name); err != nil && there() {
+		return err
+	}
+	return nil
 }
 
 // Isolate cuts a node off from everybody, clients included.

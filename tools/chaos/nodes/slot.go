@@ -70,9 +70,7 @@ func (s *slot) clean() error {
 		return fmt.Errorf("nodes: %w", err)
 	}
 	for _, l := range append(links, fmt.Sprintf("/sys/class/net/lc%d", s.number)) {
-		if _, err := os.Stat(l); err == nil {
-			errs = append(errs, run("ip", "link", "del", filepath.Base(l)))
-		}
+		errs = append(errs, deleteLink(filepath.Base(l)))
 	}
 	return errors.Join(errs...)
 }
