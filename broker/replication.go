@@ -116,14 +116,7 @@ func (b *Broker) answerAsController(ctx context.Context, q kmsg.Request) (kmsg.R
 
 // allocateProducerIDs answers a broker that wants a block of producer ids.
 func (b *Broker) allocateProducerIDs(ctx context.Context, q *kmsg.AllocateProducerIDsRequest) *kmsg.AllocateProducerIDsResponse {
-	a := q.ResponseKind().(*kmsg.AllocateProducerIDsResponse)
-	first, count, err := b.state.controller.AllocateProducerIDs(ctx)
-	if err != nil {
-		a.ErrorCode = kerr.NotController.Code
-		return a
-	}
-	a.ProducerIDStart, a.ProducerIDLen = first, int32(count)
-	return a
+	return b.state.controller.AnswerProducerIDs(ctx, q)
 }
 
 // producerIDs asks the controller for a block of producer ids.

@@ -70,8 +70,9 @@ type Options struct {
 	// Settings are the broker's settings that decisions depend on; asked anew
 	// for each decision.
 	Settings func() plan.Settings
-	Now      func() time.Time // nil: time.Now
-	Logger   *slog.Logger     // nil: slog.Default()
+
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default()
 }
 
 // Balance is how partitions go back to their preferred leaders by themselves.
