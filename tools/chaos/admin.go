@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // admin asks the cluster about itself.
@@ -43,13 +44,7 @@ func again(ctx context.Context, f func(context.Context) error) error {
 // create waits until all brokers are there and makes the topics.
 func (a *admin) create(ctx context.Context, r *runner) error {
 	adm := kadm.NewClient(a.cl)
-	err := again(ctx, func(ctx context.Context) error {
-		m, err := adm.BrokerMetadata(ctx)
-		if err == nil && len(m.Brokers) < r.brokers {
-			err = fmt.Errorf("%d of %d brokers are registered", len(m.Brokers), r.brokers)
-		}
-		return err
-	})
+	err := again(ctx, func(ctx context.Context) error { return a.allKnown(ctx, r.brokers) })
 	if err != nil {
 		return fmt.Errorf("wait for the brokers: %w", err)
 	}
@@ -70,6 +65,28 @@ func (a *admin) create(ctx context.Context, r *runner) error {
 		}
 	}
 	return a.awaitISR(ctx, r)
+}
+
+// allKnown asks every broker by itself whether it knows all brokers.
+func (a *admin) allKnown(ctx context.Context, brokers int) error {
+	var errs []error
+	for i, b := range a.cl.SeedBrokers() {
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{}
+		res, err := b.Request(ctx, req)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("broker %d: %w", i+1, err))
+			continue
+		}
+		var ids []int32
+		for _, known := range res.(*kmsg.MetadataResponse).Brokers {
+			ids = append(ids, known.NodeID)
+		}
+		if len(ids) < brokers {
+			errs = append(errs, fmt.Errorf("broker %d knows the brokers %v only", i+1, ids))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // awaitISR waits until every replica of every partition is in sync, for a minute.
