@@ -11,7 +11,13 @@ func (l *Log) Close() error {
 	if l.closed.Load() {
 		return nil
 	}
-	err := l.settle()
+	err := l.usable()
+	if err == nil {
+		err = l.writeMeta()
+	}
+	if err == nil {
+		err = l.settle()
+	}
 	if err == nil {
 		err = l.syncSettled()
 	}
@@ -22,7 +28,8 @@ func (l *Log) Close() error {
 // CloseWith is Close for one of many logs: it writes what Close writes and closes
 // the log, and does not wait for the disk. sync, called in between, must return when
 // all that was written before it is durable: for thousands of logs, one vfs.Barrier
-// is far cheaper than the syncs of each.
+// is far cheaper than the syncs of each. The names of files, which change after it,
+// are the caller's to sync.
 func (l *Log) CloseWith(sync func() error) error {
 	l.sync.exclude()
 	defer l.sync.leave()
@@ -31,9 +38,18 @@ func (l *Log) CloseWith(sync func() error) error {
 	if l.closed.Load() {
 		return nil
 	}
-	err := l.settle()
+	err := l.usable()
+	if err == nil {
+		err = l.draftMeta()
+	}
+	if err == nil {
+		err = l.settle()
+	}
 	if err == nil {
 		err = l.fail("close", sync())
+	}
+	if err == nil {
+		err = l.placeMeta()
 	}
 	if err == nil {
 		l.sync.done.Store(l.EndOffset())
@@ -42,14 +58,8 @@ func (l *Log) CloseWith(sync func() error) error {
 	return err
 }
 
-// settle writes what Open with Clean wants to find.
+// settle writes what Open with Clean wants to find, but for the topic's id.
 func (l *Log) settle() error {
-	if err := l.usable(); err != nil {
-		return err
-	}
-	if err := l.writeMeta(); err != nil {
-		return err
-	}
 	if err := l.writeDirtyEpochs(); err != nil {
 		return err
 	}

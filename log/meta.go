@@ -7,6 +7,7 @@ import (
 
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/epoch"
+	"github.com/leatmq/leat/log/vfs"
 )
 
 // TopicID returns the topic's id; zero when it has none.
@@ -45,6 +46,27 @@ func (l *Log) writeMeta() error {
 		return nil
 	}
 	if err := checkpoint.WritePartitionMeta(l.fs(), l.home.Path(checkpoint.PartitionMetaFile), l.TopicID()); err != nil {
+		return l.failWrite("write topic id", err)
+	}
+	l.metaPending = false
+	return nil
+}
+
+// draftMeta is writeMeta up to the point where it would wait for the disk;
+// placeMeta is the rest.
+func (l *Log) draftMeta() error {
+	if !l.metaPending {
+		return nil
+	}
+	data := checkpoint.EncodePartitionMeta(l.TopicID())
+	return l.failWrite("write topic id", vfs.Draft(l.fs(), l.home.Path(checkpoint.PartitionMetaFile), data))
+}
+
+func (l *Log) placeMeta() error {
+	if !l.metaPending {
+		return nil
+	}
+	if err := vfs.Place(l.fs(), l.home.Path(checkpoint.PartitionMetaFile)); err != nil {
 		return l.failWrite("write topic id", err)
 	}
 	l.metaPending = false

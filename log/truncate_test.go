@@ -32,7 +32,7 @@ func TestLogAgreesWithAModel(t *testing.T) {
 				require.NoError(rt, err)
 				require.Equal(rt, m.end, end, "nothing is damaged")
 			},
-			"":         func(*rapid.T) { m.check() },
+			"": func(*rapid.T) { m.check() },
 		})
 		require.NoError(rt, m.l.Close())
 	})

@@ -109,7 +109,10 @@ func (d *Dir) closeMany(ctx context.Context, logs []*held) error {
 			})
 		})
 	}
-	return all.Wait()
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	return d.barrier.Sync() // the names
 }
 
 // closeLogs closes the logs of directories that are not to be used after all.

@@ -22,8 +22,8 @@ func WriteFileAtomic(fsys FS, name string, data []byte) error {
 	if err := writeSynced(fsys, tmp, data); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := fsys.Rename(tmp, name); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+	if err := Place(fsys, name); err != nil {
+		return err
 	}
 	if err := fsys.SyncDir(filepath.Dir(name)); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -31,14 +31,34 @@ func WriteFileAtomic(fsys FS, name string, data []byte) error {
 	return nil
 }
 
-func writeSynced(fsys FS, name string, data []byte) error {
+// Draft is the first half of WriteFileAtomic, without waiting for the disk: it
+// writes name.tmp. When that is durable, Place makes it name.
+func Draft(fsys FS, name string, data []byte) error {
+	if err := write(fsys, name+TempSuffix, data, func(File) error { return nil }); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// Place gives what Draft wrote its name, which is durable when the directory is
+// synced.
+func Place(fsys FS, name string) error {
+	if err := fsys.Rename(name+TempSuffix, name); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func writeSynced(fsys FS, name string, data []byte) error { return write(fsys, name, data, File.Sync) }
+
+func write(fsys FS, name string, data []byte, sync func(File) error) error {
 	f, err := fsys.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteAt(data, 0)
 	if err == nil {
-		err = f.Sync()
+		err = sync(f)
 	}
 	return errors.Join(err, f.Close())
 }
