@@ -10,6 +10,7 @@ import (
 	"github.com/leatmq/leat/broker/api"
 	"github.com/leatmq/leat/coordinator"
 	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/replication/configs"
@@ -140,7 +141,9 @@ func (b *Broker) assemble(files *log.FileCache, dirs *dir.Set, tree *sessions) {
 			_, alive := s.control.Image().Broker(id)
 			return alive
 		},
-		Propose: s.between.alter.Propose, Logger: b.logger,
+		Propose: s.between.alter.Propose,
+		Damaged: func(p checkpoint.Partition, _ int32, _ int64) { s.between.fetcher.Again(p) },
+		Logger:  b.logger,
 	})
 	s.between.fetcher = fetcher.New(b.fetcherOptions(dirs.BrokerID()))
 	s.control = control.New(b.controlOptions())
@@ -235,16 +238,18 @@ func (b *Broker) serve(ctx context.Context, began time.Time, failed chan error) 
 
 // settle finds out when the broker knows its part: in a cluster when the
 // controller has told it everything, and on a single node when every partition
-// is led. It is a member.Task.
+// is led; and when its configuration is in effect. It is a member.Task.
 func (b *Broker) settle(ctx context.Context, _ member.Session) error {
 	told := b.state.control.Informed()
 	if !b.clustered() {
 		told = b.state.controller.Ready()
 	}
-	select {
-	case <-told:
-	case <-ctx.Done():
-		return nil
+	for _, known := range []<-chan struct{}{told, b.state.configs.Loaded()} {
+		select {
+		case <-known:
+		case <-ctx.Done():
+			return nil
+		}
 	}
 	if !b.clustered() && b.state.control.Await(ctx, b.shows(b.state.controller.Image())) != nil {
 		return nil // ctx has ended

@@ -46,6 +46,7 @@ type options struct {
 	memory      bool // a disk in memory: faster for many partitions
 	settings    map[string]string
 	now         func() time.Time
+	cluster     *api.Cluster
 }
 
 func start(t testing.TB) *node { return startWith(t, options{}) }
@@ -70,6 +71,7 @@ func startWith(t testing.TB, o options) *node {
 	n.set = partition.NewSet(partition.Options{Dirs: n.dirs, GroupCommit: o.groupCommit, Logger: quiet})
 	n.api = api.New(api.Deps{
 		BrokerID: 1, Partitions: n.set, Dirs: n.dirs, Image: n.Image, Config: n.store, Logger: quiet, Now: o.now,
+		Cluster: o.cluster,
 	})
 	s, err := server.New(server.Config{
 		Listeners: []server.Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, Logger: quiet, Now: o.now,

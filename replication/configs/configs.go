@@ -45,6 +45,9 @@ type Configs struct {
 
 	mu      sync.Mutex            // held while values are read and applied: they never go back
 	applied map[image.Entity]bool // what has values, topics left out
+
+	loaded chan struct{} // see Loaded
+	once   sync.Once     // closes it
 }
 
 // New returns a Configs that does nothing by itself until Watch.
@@ -58,5 +61,9 @@ func New(o Options) *Configs {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Configs{o: o, applied: map[image.Entity]bool{}}
+	return &Configs{o: o, applied: map[image.Entity]bool{}, loaded: make(chan struct{})}
 }
+
+// Loaded is closed when Watch has read and applied everything for the first time:
+// what a broker was configured with before it started is in effect then.
+func (c *Configs) Loaded() <-chan struct{} { return c.loaded }

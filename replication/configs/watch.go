@@ -50,6 +50,7 @@ func (c *Configs) Watch(ctx context.Context, s member.Session) error {
 		if err != nil {
 			return fmt.Errorf("configurations: %w", err)
 		}
+		c.once.Do(func() { close(c.loaded) })
 		select {
 		case <-wake:
 		case <-ctx.Done():
