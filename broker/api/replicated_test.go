@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,9 +174,9 @@ func TestABrokerThatKnowsNothingDeniesNothing(t *testing.T) {
 // What only the controller may do is passed on as it is, and its answer back.
 func TestRequestsForTheControllerArePassedOn(t *testing.T) {
 	cluster := of(told())
-	var asked kmsg.Request
+	asked := make(chan kmsg.Request, 1)
 	cluster.Ask = func(_ context.Context, q kmsg.Request) (kmsg.Response, error) {
-		asked = q
+		asked <- q
 		out := q.ResponseKind().(*kmsg.DeleteTopicsResponse)
 		row := kmsg.NewDeleteTopicsResponseTopic()
 		row.Topic, row.ErrorCode = kmsg.StringPtr("t"), kerr.UnknownTopicOrPartition.Code
@@ -186,8 +187,9 @@ func TestRequestsForTheControllerArePassedOn(t *testing.T) {
 	q := kmsg.NewPtrDeleteTopicsRequest()
 	q.TopicNames, q.TimeoutMillis = []string{"t"}, 1000
 	got := ask[*kmsg.DeleteTopicsResponse](n.connect(), 4, q)
-	require.Equal(t, q.TopicNames, asked.(*kmsg.DeleteTopicsRequest).TopicNames)
-	require.EqualValues(t, 4, asked.GetVersion())
+	passed := <-asked
+	require.Equal(t, q.TopicNames, passed.(*kmsg.DeleteTopicsRequest).TopicNames)
+	require.EqualValues(t, 4, passed.GetVersion())
 	require.Equal(t, kerr.UnknownTopicOrPartition.Code, got.Topics[0].ErrorCode)
 	require.EqualValues(t, 7, got.ThrottleMillis)
 }
@@ -196,18 +198,21 @@ func TestRequestsForTheControllerArePassedOn(t *testing.T) {
 // that each take the other for the controller would pass it to and fro for ever.
 func TestWhatWasPassedOnIsNotPassedOnAgain(t *testing.T) {
 	cluster := of(told())
-	asked := 0
+	var asked atomic.Int32
 	ask := cluster.Ask
-	cluster.Ask = func(ctx context.Context, q kmsg.Request) (kmsg.Response, error) { asked++; return ask(ctx, q) }
+	cluster.Ask = func(ctx context.Context, q kmsg.Request) (kmsg.Response, error) {
+		asked.Add(1)
+		return ask(ctx, q)
+	}
 	n := startWith(t, options{cluster: cluster})
-	for client, times := range map[string]int{"anybody": 1, api.ForwardClientID + "2": 0} {
-		asked = 0
+	for client, times := range map[string]int32{"anybody": 1, api.ForwardClientID + "2": 0} {
+		asked.Store(0)
 		c := n.connect()
 		c.next++
 		q := kmsg.NewPtrUpdateFeaturesRequest()
 		_, err := c.conn.Write(kmsg.NewRequestFormatter(kmsg.FormatterClientID(client)).AppendRequest(nil, q, c.next))
 		require.NoError(t, err)
 		receive[*kmsg.UpdateFeaturesResponse](c, q)
-		require.Equal(t, times, asked, client)
+		require.Equal(t, times, asked.Load(), client)
 	}
 }
