@@ -68,7 +68,9 @@ def send():
         def report(err, msg):
             under[key] -= 1
             if err is None:
-                event("ok", "send", k=key, v=value, o=msg.offset())
+                # None: it is there, but where is not known.
+                offset = msg.offset()
+                event("ok", "send", k=key, v=value, o=-1 if offset is None else offset)
             else:
                 event("info", "send", k=key, v=value, s=str(err))
         return report
@@ -146,3 +148,7 @@ try:
     {"send": send, "member": member}[task["mode"]]()
 except BrokenPipeError:
     sys.exit(1)
+except KafkaException as e:
+    # The library gives up: so does this client, and that is noted.
+    event("info", "note", s="librdkafka: " + str(e))
+    flush()

@@ -89,14 +89,10 @@ func (o *onceSender) send(key, leader int32, value int64) {
 	w.Add(e)
 }
 
-// refused tells whether an answer says that the record was not appended.
+// refused tells whether an answer says that the record was not appended. That
+// somebody else leads does not: the leader may have changed after the append.
 func refused(err error) bool {
-	for _, r := range []error{kerr.NotEnoughReplicas, kerr.NotLeaderForPartition, kerr.UnknownTopicOrPartition} {
-		if err == r { //nolint:errorlint // an answer's code is that very value; wrapped, it came from somewhere else
-			return true
-		}
-	}
-	return false
+	return err == kerr.NotEnoughReplicas //nolint:errorlint // an answer's code is that very value; wrapped, it came from somewhere else
 }
 
 func (o *onceSender) request(key int32, value int64) (*kmsg.ProduceRequest, error) {
