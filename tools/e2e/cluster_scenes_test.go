@@ -33,6 +33,7 @@ func TestCluster(t *testing.T) {
 		{"brokers are restarted one after the other under load", restarted},
 		{"partitions are reassigned", reassigned},
 		{"other tools write to the tree", handMade},
+		{"a broker's session expires", expired},
 	} {
 		if !t.Run(scene.name, func(t *testing.T) {
 			inner := *c
@@ -240,4 +241,27 @@ func deleteRequest(name string) *kmsg.DeleteTopicsRequest {
 	row.Topic = &name
 	q.Topics, q.TopicNames, q.TimeoutMillis = append(q.Topics, row), append(q.TopicNames, name), 10_000
 	return q
+}
+
+// expired ends a broker's session on ZooKeeper: it registers again, and goes on.
+func expired(t *testing.T, c *cluster, admin *kadm.Client) {
+	tr := c.tree()
+	was, err := tr.Exists("/brokers/ids/1", nil)
+	require.NoError(t, err)
+	l := startLoad(c, "survivor")
+	l.goesOn(50)
+	require.NoError(t, c.server.ExpireSession(t.Context(), was.EphemeralOwner))
+	require.Eventually(t, func() bool {
+		now, err := tr.Exists("/brokers/ids/1", nil)
+		return err == nil && now.Czxid > was.Czxid
+	}, patience, 20*time.Millisecond, "the broker has not registered again")
+	c.whole(admin, "survivor")
+	l.goesOn(50)
+	l.stop()
+	require.Empty(t, l.failed)
+	select {
+	case <-c.brokers[1].Done():
+		t.Error("the broker has ended")
+	default:
+	}
 }
