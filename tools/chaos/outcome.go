@@ -134,6 +134,9 @@ func (o *outcome) save() error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(o.Dir, resultFile), append(data, '\n'), 0o644)
 }
 
@@ -178,7 +181,9 @@ func (o *outcome) print(w io.Writer) {
 	if o.Error != "" {
 		fmt.Fprintf(w, "  error: %s\n", o.Error)
 	}
-	fmt.Fprintf(w, "  %s\n", filepath.Join(o.Dir, reportFile))
+	if o.Sent > 0 {
+		fmt.Fprintf(w, "  %s\n", filepath.Join(o.Dir, reportFile))
+	}
 }
 
 // summary is the table at the end of several runs.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,6 +54,9 @@ func runSeed(ctx context.Context, c config, seed uint64) *outcome {
 	fmt.Printf("seed %d: %s\n", seed, r.dir)
 	err := r.run(ctx)
 	o, cerr := examine(c, r.dir)
+	if err != nil && errors.Is(cerr, fs.ErrNotExist) {
+		cerr = nil // it did not come to a history
+	}
 	if o == nil {
 		o = &outcome{Seed: seed, Dir: r.dir}
 	}

@@ -173,6 +173,38 @@ func next(times []int64, i int) string {
 	return "never"
 }
 
+// Whoever finds a healthy cluster idle has not tested it: in every healthyWindow
+// that begins settled after everything was healed, leastHealthy records succeed.
+const (
+	settled       = 10 * time.Second
+	healthyWindow = 5 * time.Second
+	leastHealthy  = 50
+)
+
+// idle finds stretches without fault in which hardly anything was written.
+func (x *Index) idle() []string {
+	var times []int64
+	last := int64(0) // when the senders were still at it
+	for i := range x.Sends {
+		if s := &x.Sends[i]; s.Outcome == history.OK {
+			times = append(times, s.Done)
+		}
+		last = max(last, x.Sends[i].Invoke)
+	}
+	slices.Sort(times)
+	var out []string
+	for _, c := range Calms(x) {
+		for from := c[0] + int64(settled); from+int64(healthyWindow) <= min(c[1], last); from += int64(healthyWindow) {
+			i, _ := slices.BinarySearch(times, from)
+			j, _ := slices.BinarySearch(times, from+int64(healthyWindow))
+			if j-i < leastHealthy {
+				out = append(out, fmt.Sprintf("only %d records in %s of peace from %s on", j-i, healthyWindow, at(from)))
+			}
+		}
+	}
+	return out
+}
+
 // Valid tells why a run proves nothing: too few operations succeeded, or not
 // everything was read back.
 func Valid(x *Index, perSecond float64) []string {
@@ -189,6 +221,7 @@ func Valid(x *Index, perSecond float64) []string {
 	if seconds := float64(x.Last) / 1e9; float64(ok) < perSecond*seconds {
 		out = append(out, fmt.Sprintf("%d sends in %.0f s, fewer than %g/s", ok, seconds, perSecond))
 	}
+	out = append(out, x.idle()...)
 	if !slices.ContainsFunc(x.Events, func(e history.Event) bool { return e.Op == history.Final && e.Type == history.OK }) {
 		out = append(out, "not everything was read back at the end")
 	}

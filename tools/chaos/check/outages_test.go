@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,6 +79,15 @@ func TestARunThatProvesNothingIsNotValid(t *testing.T) {
 		tape.invoke(other, 0, 10+n)
 	}
 	require.Len(t, check.Valid(check.NewIndex(&tape.History), 1), 1)
+}
+
+func TestAHealthyClusterMustBeBusy(t *testing.T) {
+	tape := broken(time.Second) // 20 records a second
+	require.Equal(t, []string{"not everything was read back at the end"}, check.Valid(check.NewIndex(&tape.History), 1))
+	tape.Events = slices.DeleteFunc(tape.Events, func(e history.Event) bool { return e.Time > 41e9 && e.Time < 49e9 })
+	idle := check.Valid(check.NewIndex(&tape.History), 1)
+	require.Len(t, idle, 3)
+	require.Contains(t, idle[0], "of peace")
 }
 
 // large is n records written by a few processes, and read by three.
