@@ -51,6 +51,10 @@ var skipThemselves = map[string]string{
 	"TestIssueProduceBrokerTooOldFailsRecords": servesOld,
 }
 
+// records is how many records the suite's larger tests write to one broker, and
+// to a cluster, where each is written three times.
+var records = map[string]string{"1": "50000", "3": "20000"}
+
 func TestKgo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()
@@ -59,17 +63,33 @@ func TestKgo(t *testing.T) {
 	require.NoError(t, err)
 	broker, err := spawn.Start(ctx, spawn.Options{Bin: bin, DataDir: filepath.Join(dir, "data")})
 	require.NoError(t, err)
+	runKgo(ctx, t, broker.Addr, "1")
+	require.NoError(t, broker.Stop(ctx))
+}
 
-	records := "50000"
-	if n := os.Getenv("KGO_TEST_RECORDS"); n != "" {
-		records = n
+// TestKgoCluster runs the whole suite against three brokers; all its topics have
+// three replicas.
+func TestKgoCluster(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
+	defer cancel()
+	c := startCluster(ctx, t)
+	runKgo(ctx, t, c.seeds(), "3")
+	c.stop(ctx, t)
+}
+
+// runKgo runs the suite; every test must pass, or be known not to apply.
+func runKgo(ctx context.Context, t *testing.T, seeds, replication string) {
+	t.Helper()
+	n := records[replication]
+	if given := os.Getenv("KGO_TEST_RECORDS"); given != "" {
+		n = given
 	}
 	var skip []string
 	for name := range notRun {
 		skip = append(skip, name)
 	}
 	outcomes, err := Run(ctx, kgo, []string{
-		"KGO_SEEDS=" + broker.Addr, "KGO_TEST_RF=1", "KGO_TEST_RECORDS=" + records, "KGO_LOG_LEVEL=none",
+		"KGO_SEEDS=" + seeds, "KGO_TEST_RF=" + replication, "KGO_TEST_RECORDS=" + n, "KGO_LOG_LEVEL=none",
 	}, skip)
 	require.NoError(t, err)
 
@@ -91,7 +111,6 @@ func TestKgo(t *testing.T) {
 	}
 	t.Logf("%d tests and subtests passed", passed)
 	require.Greater(t, passed, 100, "the suite was not run")
-	require.NoError(t, broker.Stop(ctx))
 }
 
 // tail is the end of a test's output.
