@@ -372,3 +372,19 @@ func TestCrashDuringRecovery(t *testing.T) {
 		f.examine(false)
 	}
 }
+
+// What is written behind a truncation lies below the recovery point of the last
+// checkpoint, for a while; after a crash it is not trusted all the same.
+func TestWhatFollowsATruncationIsNotTrustedAfterACrash(t *testing.T) {
+	for seed := range uint64(40) {
+		f := newLife(t, seed)
+		require.NoError(t, f.open())
+		require.NoError(t, f.appendSome(0, 14)) // in segments of four
+		require.NoError(t, f.sync())
+		require.NoError(t, f.checkpoint())
+		require.NoError(t, f.truncate(2))
+		require.NoError(t, f.appendSome(1, 12))
+		f.crash()
+		f.examine(false)
+	}
+}

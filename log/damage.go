@@ -17,7 +17,7 @@ func (l *Log) DropDamage(offset int64) (end int64, err error) {
 	}
 	list := *l.segments.Load()
 	n := floor(list, offset)
-	l.sync.done.Store(min(l.RecoveryPoint(), list[n].Base()))
+	l.lowerRecoveryPoint(list[n].Base())
 	if err := l.recoverFrom(n); err != nil {
 		return l.EndOffset(), l.fail("drop damage", err)
 	}

@@ -53,6 +53,8 @@
 //	truncate: segments gone,      their going is durable before the file is cut: no old
 //	  file not cut                segment can come back behind new data
 //	file cut, index not           the scan builds it; the recovery point is lowered first
+//	truncate: checkpoint names    the segment of the old recovery point is scanned; those
+//	  the old recovery point      before it were made durable when they were sealed
 //	retention: some files left    a log file that is renamed is gone, its orphans are
 //	                              removed; one that is not, is an old segment below the
 //	                              start offset, to be removed again
@@ -102,6 +104,9 @@ type Log struct {
 	epochPending bool      // so is the epoch of this leader: there was no room
 	snapshots    []int64   // offsets of the producer snapshots on disk, ascending
 	trash        []trash   // files to be removed later
+	// promised is the highest recovery point there was before a truncation. The last
+	// checkpoint may still name it, and then what is written below is not scanned.
+	promised int64
 
 	state       sync.Mutex // guards all below
 	producers   *producer.Table

@@ -52,6 +52,9 @@ func (l *Log) roll(base int64) error {
 	if err := old.Seal(); err != nil {
 		return l.failWrite("roll", err)
 	}
+	if err := l.keepPromise(old); err != nil {
+		return err
+	}
 	next, err := segment.Create(l.home, base)
 	if err != nil {
 		return l.failWrite("roll", err)
@@ -73,6 +76,15 @@ func (l *Log) roll(base int64) error {
 	l.began()
 	l.sync.namesChanged()
 	return nil
+}
+
+// keepPromise makes a segment durable that is about to be sealed below a recovery point
+// from before a truncation: a crash would leave it unscanned.
+func (l *Log) keepPromise(s *segment.Segment) error {
+	if l.RecoveryPoint() >= l.promised || s.Base() >= l.promised {
+		return nil
+	}
+	return l.failOpen("sync", errors.Join(s.SyncAll(), l.syncSnapshot(l.EndOffset()), l.fs().SyncDir(l.Dir())))
 }
 
 // began notes that the active segment is new, or newly opened.

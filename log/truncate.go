@@ -26,7 +26,7 @@ func (l *Log) Truncate(offset int64) error {
 	}
 	// The recovery point goes down first: whoever checkpoints it now, and then
 	// crashes, has the rest scanned.
-	l.sync.done.Store(min(l.RecoveryPoint(), offset))
+	l.lowerRecoveryPoint(offset)
 	if err := l.removeSnapshots(func(at int64) bool { return at > offset }); err != nil {
 		return l.fail("truncate", err)
 	}
@@ -49,6 +49,13 @@ func (l *Log) Truncate(offset int64) error {
 		return l.failRead("truncate", err)
 	}
 	return l.writeDirtyEpochs()
+}
+
+// lowerRecoveryPoint takes back what was said to be on disk from an offset on. The caller
+// holds mu and keeps syncs out.
+func (l *Log) lowerRecoveryPoint(offset int64) {
+	l.promised = max(l.promised, l.RecoveryPoint())
+	l.sync.done.Store(min(l.RecoveryPoint(), offset))
 }
 
 // dropTail removes the segments from number n on, and what was removed before it,
@@ -86,7 +93,7 @@ func (l *Log) TruncateFullyAndStartAt(offset int64) error {
 
 // restart makes the log empty. The caller holds mu and keeps syncs out.
 func (l *Log) restart(offset int64) error {
-	l.sync.done.Store(min(l.RecoveryPoint(), offset))
+	l.lowerRecoveryPoint(offset)
 	old := *l.segments.Load()
 	next, err := l.freshSegment(old, offset)
 	if err != nil {
