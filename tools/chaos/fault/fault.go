@@ -2,7 +2,7 @@
 //
 // A run is a row of phases: a stretch of trouble, at whose end everything is
 // healed, and a calm in which writes must come back. In a quarter of the phases
-// nothing is broken. In the others one to three kinds are drawn, and each is
+// nothing is broken. In the others one to four kinds are drawn, and each is
 // injected once or more, at random instants, on random nodes; a process, a disk
 // and a link of a node have one trouble at a time. The plan depends on the seed
 // alone; what processes make of it does not.
@@ -155,19 +155,13 @@ func (p *planner) phase(from, to time.Duration) Phase {
 	if len(p.kinds) == 0 || p.rng.IntN(4) == 0 {
 		return out
 	}
-	kinds := p.rng.Perm(len(p.kinds))[:min(len(p.kinds), 1+p.rng.IntN(3))]
+	kinds := p.rng.Perm(len(p.kinds))[:min(len(p.kinds), 1+p.rng.IntN(4))]
 	busy := map[string][]Step{}
 	for _, k := range kinds {
 		for range 1 + p.rng.IntN(3) {
-			s := p.step(p.kinds[k], from, to)
-			held := s.holds()
-			if slices.ContainsFunc(held, func(h string) bool {
-				return slices.ContainsFunc(busy[h], func(b Step) bool { return s.At < b.At+b.For+time.Second && b.At < s.At+s.For+time.Second })
-			}) {
+			s, free := p.place(p.kinds[k], [2]time.Duration{from, to}, busy)
+			if !free {
 				continue
-			}
-			for _, h := range held {
-				busy[h] = append(busy[h], s)
 			}
 			p.number++
 			s.Number = p.number
@@ -176,6 +170,24 @@ func (p *planner) phase(from, to time.Duration) Phase {
 	}
 	slices.SortFunc(out.Steps, func(a, b Step) int { return cmp.Compare(a.At, b.At) })
 	return out
+}
+
+// place draws a fault between two instants until what it needs is free, a few
+// times, and takes that.
+func (p *planner) place(k Kind, when [2]time.Duration, busy map[string][]Step) (s Step, free bool) {
+	for range 4 {
+		s = p.step(k, when[0], when[1])
+		free = !slices.ContainsFunc(s.holds(), func(h string) bool {
+			return slices.ContainsFunc(busy[h], func(b Step) bool { return s.At < b.At+b.For+time.Second && b.At < s.At+s.For+time.Second })
+		})
+		if free {
+			for _, h := range s.holds() {
+				busy[h] = append(busy[h], s)
+			}
+			return s, true
+		}
+	}
+	return s, false
 }
 
 // step draws one fault between from and to.
