@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/leatmq/leat/log"
@@ -67,7 +68,7 @@ func (f *Follower) EndOffsetForEpoch(epoch int32) (found int32, end int64) {
 // should its leader's have begun inside that batch.
 //
 // Errors: ErrNotFollower; ErrNotAtEnd when from is not the log's end;
-// *record.Error for damage in set; and the log's. On any error nothing was
+// *record.Error for damage in set, and for records of a later epoch; and the log's. On any error nothing was
 // appended.
 func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 	f.role.Lock()
@@ -82,6 +83,9 @@ func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 	end = lg.EndOffset()
 	if from != end {
 		return end, ErrNotAtEnd
+	}
+	if err := f.checkEpochs(set); err != nil {
+		return end, err
 	}
 	first, _, err := record.Next(set)
 	switch {
@@ -106,6 +110,23 @@ func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 		}
 	}
 	return next, nil
+}
+
+// checkEpochs refuses records of a later epoch. The leader of this one cannot have
+// had them, but while it sent, the broker may have become a follower itself, and
+// have cut the file and copied into it: what comes then is another log's.
+func (f *Follower) checkEpochs(set []byte) error {
+	for {
+		b, rest, err := record.Next(set)
+		if err != nil {
+			return nil //nolint:nilerr // the log judges
+		}
+		if e := b.LeaderEpoch(); e > f.epoch {
+			return &record.Error{Kind: record.ErrCorrupt, Detail: fmt.Sprintf(
+				"leader epoch %d at offset %d, fetched at epoch %d", e, b.BaseOffset(), f.epoch)}
+		}
+		set = rest
+	}
 }
 
 // Advance takes over what the leader says with a fetch: its high watermark, as

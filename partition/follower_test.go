@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leatmq/leat/log"
+	"github.com/leatmq/leat/log/record"
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/partition/isr"
 	"github.com/leatmq/leat/partition/wait"
@@ -300,4 +301,26 @@ func TestDeletedRecordsGoEverywhere(t *testing.T) {
 	require.Equal(t, []bool{true, true, false}, []bool{standing[0].InSync, standing[1].InSync, standing[2].InSync})
 	alive[2] = false
 	require.EqualValues(t, 3, l.LowWatermark())
+}
+
+// A file that is sent may be cut and written anew meanwhile, by a leader that
+// follows another by now. What it has of a later epoch does not follow on what the
+// follower has, though the offsets do.
+func TestFollowerRefusesRecordsOfALaterEpoch(t *testing.T) {
+	w1, w2 := start(t), start(t)
+	l, f := w1.leadAs(led(6, 0, 1, 2)), w2.follow(led(5, 0, 1, 2))
+	_, err := produce(l, 3)
+	require.NoError(t, err)
+	got := ask(t, l, 2, f)
+	set, err := got.Slice.Bytes(nil)
+	got.Slice.Release()
+	require.NoError(t, err)
+	_, err = f.Copy(0, set)
+	require.ErrorIs(t, err, record.ErrCorrupt)
+	require.Zero(t, f.EndOffset())
+	require.EqualValues(t, -1, f.LatestEpoch())
+	f = w2.follow(led(6, 1, 1, 2))
+	_, err = f.Copy(0, set)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, f.EndOffset())
 }
