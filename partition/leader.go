@@ -16,6 +16,9 @@ type Leader struct {
 	replica *Replica
 	epoch   int32
 	begin   int64 // the log's end when the epoch began
+	// first is the leadership of the earliest epoch since when this broker has led
+	// without a break: what was appended then is still in the log.
+	first *Leader
 
 	// role is held for reading by each append, and for writing to retire: when
 	// retire returns, no append of this epoch is under way.
@@ -167,25 +170,38 @@ func (l *Leader) onLog(use func(*log.Log) error) error {
 // Settled says whether an append that ends at offset can be answered: with
 // acks=1 when the leader answers for it, which is at once unless records must be
 // on disk first, and with acks=-1 when it is committed. To be woken for the next
-// look, watch with wait.Safe or wait.Committed from the offset on.
+// look, watch with wait.Safe or wait.Committed from the offset on. An epoch that
+// has risen with the same leader changes nothing.
 //
-// Errors: ErrNotEnoughReplicasAfterAppend, and Alive's while it is not settled.
+// Errors: ErrNotEnoughReplicasAfterAppend; while it is not settled, Alive's.
 func (l *Leader) Settled(acks int16, offset int64) (bool, error) {
-	switch {
-	case acks != -1 && l.safe.Load() >= offset:
-		return true, nil
-	case acks == -1 && l.HighWatermark() >= offset:
-		// A role that has changed may have moved the high watermark in another log.
-		if err := l.Alive(); err != nil {
-			return true, err
-		}
-		if !l.enough(&l.maximal) {
-			return true, ErrNotEnoughReplicasAfterAppend
-		}
+	if acks != -1 && l.safe.Load() >= offset {
 		return true, nil
 	}
-	err := l.Alive()
-	return err != nil, err
+	// Before the role: another may move the high watermark in another log.
+	high := l.HighWatermark()
+	now, err := l.present()
+	switch {
+	case err != nil:
+		return true, err
+	case acks != -1:
+		return now.safe.Load() >= offset, nil
+	case high < offset:
+		return false, nil
+	case !now.enough(&now.maximal):
+		return true, ErrNotEnoughReplicasAfterAppend
+	}
+	return true, nil
+}
+
+// present returns the leadership that there is now: this one, or one that has
+// followed on it without a break.
+func (l *Leader) present() (*Leader, error) {
+	now, err := l.replica.Leader(-1)
+	if err == nil && now.first != l.first {
+		return nil, ErrNotLeader
+	}
+	return now, err
 }
 
 // Wait returns when everything below offset is committed, as Settled with

@@ -189,3 +189,32 @@ func TestOneAckWaitsForTheDiskAlone(t *testing.T) {
 		require.EqualValues(t, 1, l.HighWatermark())
 	})
 }
+
+// A leader whose epoch has risen without another leader in between has what it was
+// given before: whoever waits for that waits on.
+func TestWaitersOutliveAnEpochOfTheSameLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		l := w.leadAs(led(3, 7, 1, 2, 3))
+		done, err := produce(l, 1)
+		require.NoError(t, err)
+		heard := make(chan error, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { heard <- l.Wait(ctx, done.Committed) }()
+		synctest.Wait()
+		next := w.leadAs(led(4, 8, 1, 2)) // broker 3 has gone
+		synctest.Wait()
+		require.Empty(t, heard)
+		caughtUp(next, 2)
+		require.NoError(t, <-heard)
+
+		done, err = produce(next, 1)
+		require.NoError(t, err)
+		w.follow(led(5, 9, 1, 2))
+		next = w.leadAs(led(6, 10, 1))
+		require.EqualValues(t, done.Committed, next.HighWatermark())
+		_, err = l.Settled(-1, done.Committed)
+		require.ErrorIs(t, err, partition.ErrNotLeader, "another may have led in between")
+	})
+}

@@ -32,6 +32,9 @@ func (r *Replica) lead(s State) error {
 		return err
 	}
 	l := &Leader{replica: r, epoch: s.LeaderEpoch, begin: r.Log().EndOffset()}
+	if l.first = l; old != nil {
+		l.first = old.first
+	}
 	l.progress = isr.Lead(assignment(s), isr.Log{End: l.begin, High: r.clampedHigh()}, r.set.o.Now(), before)
 	l.mu.Lock()
 	c := l.conditions()
@@ -57,6 +60,7 @@ func (r *Replica) follow(s State) error {
 	if old != nil && s.LeaderEpoch == old.epoch {
 		return nil
 	}
+	defer r.lost() // when there is a new role to look at
 	r.retire()
 	r.leader.Store(nil)
 	if err := r.mend(); err != nil {
@@ -66,7 +70,6 @@ func (r *Replica) follow(s State) error {
 	r.high.Store(r.clampedHigh())
 	r.epoch.Store(s.LeaderEpoch)
 	r.follower.Store(&Follower{replica: r, epoch: s.LeaderEpoch, leader: s.Leader})
-	r.lost()
 	return nil
 }
 
