@@ -10,7 +10,7 @@
 // It needs root: each broker and each ZooKeeper server lives in a network
 // namespace of its own, each broker on a disk of its own (see package nodes). A
 // run leaves a directory: history.zst (see package history), report.html,
-// result.json, replicas.json, the logs of the brokers. The plan of faults follows
+// result.json, replicas.zst, the logs of the brokers. The plan of faults follows
 // from the seed; what processes make of it is never twice the same.
 package main
 

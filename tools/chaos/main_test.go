@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -87,6 +88,21 @@ func TestARunIsExaminedAgain(t *testing.T) {
 	}
 	_, err = chaos(context.Background(), []string{"--check", t.TempDir()})
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestReplicasAreKept(t *testing.T) {
+	dir := recorded(t, false)
+	replicas := []check.Replica{{Node: "b1", Partition: "a-0", HighWatermark: 100, End: 100, Batches: []check.Batch{{Last: 99, Sum: 1 << 63}}},
+		{Node: "b2", Partition: "a-0", HighWatermark: 90, End: 99, Batches: []check.Batch{{Last: 98, Sum: 7}}}}
+	data, err := json.Marshal(replicas)
+	require.NoError(t, err)
+	require.NoError(t, writeCompressed(filepath.Join(dir, replicasFile), data))
+	read, err := readReplicas(dir)
+	require.NoError(t, err)
+	require.Equal(t, replicas, read)
+	o, err := examine(config{}, dir)
+	require.NoError(t, err)
+	require.Contains(t, o.verdict(), "divergent-replicas×2")
 }
 
 func TestTheSummaryNamesWhatIsBad(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/leatmq/leat/tools/chaos/check"
 	"github.com/leatmq/leat/tools/chaos/history"
 	"github.com/leatmq/leat/tools/chaos/report"
@@ -77,11 +79,27 @@ func readReplicas(dir string) ([]check.Replica, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // the run did not get so far, and says so
 	}
+	if err != nil {
+		return nil, err
+	}
+	z, err := zstd.NewReader(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
 	var out []check.Replica
-	if err == nil {
+	if data, err = z.DecodeAll(data, nil); err == nil {
 		err = json.Unmarshal(data, &out)
 	}
 	return out, err
+}
+
+func writeCompressed(path string, data []byte) error {
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(path, z.EncodeAll(data, nil), 0o644), z.Close())
 }
 
 // notes keeps what the run noted; replicas that did not come back in sync are a

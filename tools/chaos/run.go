@@ -24,7 +24,7 @@ import (
 // Names of the files in a run's directory.
 const (
 	historyFile  = "history.zst"
-	replicasFile = "replicas.json"
+	replicasFile = "replicas.zst"
 	reportFile   = "report.html"
 	resultFile   = "result.json"
 )
@@ -301,5 +301,5 @@ func (r *runner) replicas() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(r.dir, replicasFile), data, 0o644)
+	return writeCompressed(filepath.Join(r.dir, replicasFile), data)
 }
