@@ -3,6 +3,7 @@ package fetcher_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -95,4 +96,22 @@ func TestDivergingFromARealLeader(t *testing.T) {
 			})
 		})
 	}
+}
+
+// arrivals is a connection whose node hears what arrives.
+type arrivals struct {
+	net.Conn
+	n *node
+}
+
+func (a *arrivals) Read(b []byte) (int, error) {
+	n, err := a.Conn.Read(b)
+	var f func()
+	if n > 4 { // more than the length of an answer
+		a.n.do(func() { f, a.n.arrived = a.n.arrived, nil })
+	}
+	if f != nil {
+		f()
+	}
+	return n, err
 }

@@ -57,7 +57,9 @@ type node struct {
 	// tamper changes an answer before it goes out; held sends it only when the
 	// channel is closed.
 	tamper func(*kmsg.FetchRequest, *kmsg.FetchResponse)
-	held   chan struct{}
+	// arrived is called when an answer has been read, before anybody sees it.
+	arrived func()
+	held    chan struct{}
 	// sessionless: no sessions are granted.
 	sessionless bool
 }
@@ -161,7 +163,7 @@ func (n *node) dial(context.Context, string, string) (net.Conn, error) {
 	n.open++
 	ours, theirs := net.Pipe()
 	go n.serve(theirs)
-	return ours, nil
+	return &arrivals{ours, n}, nil
 }
 
 func (n *node) serve(c net.Conn) {

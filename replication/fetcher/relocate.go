@@ -73,6 +73,9 @@ func (l *loop) moved(p *part, before position, err error) error {
 
 // ask asks the leader for an end of its log.
 func (l *loop) ask(ctx context.Context, p *part, which int64) (offset int64, code int16, err error) {
+	if err := l.connect(ctx); err != nil { // the fetch may have been cut short when its answer had come
+		return 0, 0, err
+	}
 	if l.listOffsets == 0 {
 		return 0, 0, fmt.Errorf("the leader does not serve ListOffsets in versions %d to %d", leastListOffsets, mostListOffsets)
 	}
