@@ -73,7 +73,7 @@ func (t *term) hearRoles(broker int32, a *kmsg.LeaderAndISRResponse) error {
 		switch {
 		case code == 0 && offline:
 			back = append(back, ref)
-		case code == 0:
+		case code == 0 || code == kerr.StaleControllerEpoch.Code: // it has the role, or a later one
 		case isDisk(code) && !offline:
 			failed = append(failed, ref)
 			fallthrough

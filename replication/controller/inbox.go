@@ -33,7 +33,7 @@ const (
 // those of the kind.
 type event struct {
 	kind eventKind
-	name string // of a topic
+	name string // of a topic, or the id of a broker whose registration has changed
 
 	call   *call
 	broker int32

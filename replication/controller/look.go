@@ -79,7 +79,8 @@ func (t *term) lookAtTopic(name string) error {
 	delete(t.watched.topics, name)
 	known := t.im.Topic(name)
 	if known == nil && !t.im.Deleting(name) {
-		return nil // the list of topics tells of new ones
+		t.inbox.put(event{kind: topicsChanged}) // it may be one that could not be read before
+		return nil
 	}
 	n, err := t.tree.Get(znode.TopicPath(name), t.watch(topicChanged, name))
 	if errors.Is(err, tree.ErrNoNode) {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/leatmq/leat/partition/topic"
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
@@ -81,7 +80,7 @@ func (t *term) brokers() ([]image.Broker, error) {
 // brokerWatch has the brokers looked at when a registration changes.
 func (t *term) brokerWatch(id int32) tree.Watch {
 	return func(tree.Event) {
-		t.inbox.put(event{kind: brokerChanged, broker: id})
+		t.inbox.put(event{kind: brokerChanged, name: strconv.Itoa(int(id)), broker: id})
 	}
 }
 
@@ -204,25 +203,6 @@ func (t *term) makeFolders(found []plan.FoundTopic) error {
 		}
 	}
 	return t.write(ops)
-}
-
-// topicOf is a topic of the picture before anything is decided about it.
-func topicOf(f *plan.FoundTopic) *image.Topic {
-	out := &image.Topic{
-		Name: f.Name, ID: f.Node.ID, Internal: topic.Internal(f.Name), Version: f.Version,
-		Partitions: make([]image.Partition, len(f.Node.Partitions)), Config: f.Config,
-	}
-	for p, replicas := range f.Node.Partitions {
-		number := int32(p)
-		q := &out.Partitions[p]
-		q.Replicas, q.Adding, q.Removing = replicas, f.Node.Adding[number], f.Node.Removing[number]
-		q.Leader, q.LeaderEpoch, q.PartitionEpoch = image.NoBroker, -1, -1
-		if s, ok := f.States[number]; ok {
-			q.Leader, q.LeaderEpoch, q.ISR = s.Leader, s.LeaderEpoch, s.ISR
-			q.PartitionEpoch, q.ControllerEpoch, q.Recovering = s.Version, s.ControllerEpoch, s.Recovering
-		}
-	}
-	return out
 }
 
 // below are the paths of children.

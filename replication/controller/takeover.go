@@ -87,7 +87,7 @@ func (t *term) load() (*image.Image, error) {
 	}
 	ch.Topics = make(map[string]*image.Topic, len(found))
 	for i := range found {
-		ch.Topics[found[i].Name] = topicOf(&found[i])
+		ch.Topics[found[i].Name] = plan.Topic(found[i])
 	}
 	if err := t.makeFolders(found); err != nil {
 		return nil, err
