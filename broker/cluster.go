@@ -48,7 +48,7 @@ func (b *Broker) controllerOptions() controller.Options {
 // controlOptions says what the controller's orders are obeyed with. state.mu is
 // held.
 func (b *Broker) controlOptions() control.Options {
-	return control.Options{
+	o := control.Options{
 		BrokerID:    b.state.dirs.BrokerID(),
 		Partitions:  b.state.partitions,
 		BrokerEpoch: b.epoch,
@@ -62,7 +62,15 @@ func (b *Broker) controlOptions() control.Options {
 		Left:        func(topic string, index int32) { b.resigned(topic, index, -1) },
 		Gone:        b.gone,
 		Logger:      b.logger,
+		Registered: func(ctx context.Context) error {
+			_, err := b.state.member.Await(ctx)
+			return err
+		},
 	}
+	if b.clustered() { // else nobody could take over
+		o.Probe = b.noteOffline
+	}
+	return o
 }
 
 // topics counts the topics of the tree.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/leatmq/leat/broker/metrics"
+	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/replication/controller"
 	"github.com/leatmq/leat/replication/member"
@@ -32,6 +33,7 @@ func (b *Broker) countSession(context.Context, member.Session) error {
 func (b *Broker) proposalAnswered(p partition.Proposal, a partition.Answer) {
 	if a.Verdict == partition.Committed {
 		b.countChange(p, len(a.ISR))
+		b.state.control.InSync(p.Partition, a.ISR)
 	}
 	b.state.partitions.Answered(p, a)
 }
@@ -74,8 +76,23 @@ func (b *Broker) countElections(send func(controller.Dispatch) func(context.Cont
 	}
 }
 
-// tellOffline tells the controller of a data directory that has failed, so that
-// others lead what was in it. It is a member.Task.
+// damaged has a follower fetch again what its disk has lost or changed, and a
+// leader give way to another replica.
+func (b *Broker) damaged(p checkpoint.Partition, epoch int32, _ int64) {
+	r, err := b.state.partitions.Get(p)
+	if err != nil {
+		return // it is gone meanwhile
+	}
+	if _, err := r.Leader(epoch); err == nil {
+		b.state.control.Damaged(p, epoch)
+		return
+	}
+	b.state.between.fetcher.Again(p)
+}
+
+// tellOffline tells the controller of a data directory that has failed, or of a
+// leader whose records have, so that others lead what was in it. It is a
+// member.Task.
 func (b *Broker) tellOffline(ctx context.Context, s member.Session) error {
 	for {
 		select {

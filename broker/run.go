@@ -10,7 +10,6 @@ import (
 	"github.com/leatmq/leat/broker/api"
 	"github.com/leatmq/leat/coordinator"
 	"github.com/leatmq/leat/log"
-	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/replication/configs"
@@ -142,7 +141,7 @@ func (b *Broker) assemble(files *log.FileCache, dirs *dir.Set, tree *sessions) {
 			return alive
 		},
 		Propose: s.between.alter.Propose,
-		Damaged: func(p checkpoint.Partition, _ int32, _ int64) { s.between.fetcher.Again(p) },
+		Damaged: b.damaged,
 		Logger:  b.logger,
 	})
 	s.between.fetcher = fetcher.New(b.fetcherOptions(dirs.BrokerID()))

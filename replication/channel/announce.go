@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -28,6 +29,27 @@ func Full(q *kmsg.UpdateMetadataRequest) bool {
 		full = full || tag == typeTag && len(value) == 1 && value[0] == fullType
 	})
 	return full
+}
+
+// numberTag is the number of a tagged field of leat's own: the place of the
+// request among those to one broker. A request that was sent twice, on a
+// connection that seemed dead and on the next, can so be told from news. Kafka's
+// brokers ignore what they do not know.
+const numberTag uint32 = 10_000
+
+// Number numbers a request.
+func Number(q *kmsg.UpdateMetadataRequest, n int64) {
+	q.UnknownTags.Set(numberTag, binary.BigEndian.AppendUint64(nil, uint64(n)))
+}
+
+// NumberOf is the number of a request, if its sender has numbered it.
+func NumberOf(q *kmsg.UpdateMetadataRequest) (n int64, ok bool) {
+	q.UnknownTags.Each(func(tag uint32, value []byte) {
+		if tag == numberTag && len(value) == 8 {
+			n, ok = int64(binary.BigEndian.Uint64(value)), true
+		}
+	})
+	return n, ok
 }
 
 // told is what a list of partitions and topics became, so that brokers that are

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -58,7 +59,8 @@ type Options struct {
 
 // Channel carries requests to brokers. All methods may be called concurrently.
 type Channel struct {
-	o Options
+	o       Options
+	numbers atomic.Int64 // of the news sent so far
 
 	mu     sync.Mutex
 	queues map[int32]*queue

@@ -74,6 +74,7 @@ func (c *Channel) next(q *queue) *parcel {
 // when the broker is gone is dropped.
 func (c *Channel) carry(ctx context.Context, q *queue, p *parcel) error {
 	batch := p.contents()
+	batch.UpdateMetadata = c.numbered(batch.UpdateMetadata)
 	for _, req := range batch.requests() {
 		resp, ok := c.ask(ctx, q, req)
 		if !ok {
@@ -82,6 +83,18 @@ func (c *Channel) carry(ctx context.Context, q *queue, p *parcel) error {
 		c.o.Answered(p.batch.Broker, req, resp)
 	}
 	return nil
+}
+
+// numbered is a request with the next number.
+func (c *Channel) numbered(q *kmsg.UpdateMetadataRequest) *kmsg.UpdateMetadataRequest {
+	if q == nil {
+		return nil
+	}
+	own := *q
+	own.UnknownTags = kmsg.Tags{}
+	q.UnknownTags.Each(own.UnknownTags.Set)
+	Number(&own, c.numbers.Add(1))
+	return &own
 }
 
 // outcome is what became of a batch that was not carried to its end: nothing if

@@ -40,6 +40,14 @@ type Options struct {
 	// BrokerEpoch is the epoch of this broker's registration, -1 before there is
 	// one. Requests to an earlier registration are refused. Nil: -1.
 	BrokerEpoch func() int64
+	// Registered waits until this broker is registered. Requests wait for it:
+	// before, nothing tells those that are meant for an earlier life of the broker,
+	// whose records a crash may have taken, from those for this one. Its error
+	// refuses the request. Nil: it always is.
+	Registered func(ctx context.Context) error
+	// Probe has the controller ask again which replicas this broker can have (a
+	// log directory event). It must not block. Nil: it does not.
+	Probe func()
 	// TopicConfig is a topic's whole configuration, given its overrides.
 	TopicConfig func(overrides map[string]string) log.Config
 	// Configs reads the overrides of topics that this broker sees for the first
@@ -83,10 +91,16 @@ type Control struct {
 	idle   int                               // how many of them wait for their leader to come
 	epoch  int32                             // latest controller epoch seen
 	whole  [2]int64                          // controller and broker epoch of the last whole picture
+	last   [3]int64                          // controller and broker epoch, and number, of the last news
 	gone   graves                            // ids of deleted topics
 
 	picture  atomic.Pointer[image.Image]
 	informed chan struct{} // closed when the picture is complete
+
+	hurt struct {
+		sync.Mutex // held for a moment: damage is told of while mu is held
+		at         map[checkpoint.Partition]int32
+	}
 
 	show struct {
 		sync.Mutex                    // held while the picture is replaced
@@ -120,6 +134,12 @@ func New(o Options) *Control {
 	if o.BrokerEpoch == nil {
 		o.BrokerEpoch = func() int64 { return -1 }
 	}
+	if o.Registered == nil {
+		o.Registered = func(context.Context) error { return nil }
+	}
+	if o.Probe == nil {
+		o.Probe = func() {}
+	}
 	if o.Configs == nil {
 		o.Configs = func(context.Context, []string) error { return nil }
 	}
@@ -132,7 +152,7 @@ func New(o Options) *Control {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	c := &Control{o: o, informed: make(chan struct{}), hosted: map[checkpoint.Partition]*replica{}, whole: [2]int64{-1, -1}}
+	c := &Control{o: o, informed: make(chan struct{}), hosted: map[checkpoint.Partition]*replica{}, whole: [2]int64{-1, -1}, last: [3]int64{-1, -1, -1}}
 	c.picture.Store(image.Empty())
 	c.show.changed = make(chan struct{})
 	c.show.topics = map[string]*tuning{}

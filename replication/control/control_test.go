@@ -38,6 +38,9 @@ type rig struct {
 	noTree   error                        // of reading them
 	epoch    int64                        // of the broker
 	topics   int                          // in the tree
+	probes   int                          // how often the controller was to ask
+
+	registered func(stdcontext.Context) error
 }
 
 func newRig(t testing.TB) *rig { return newRigOf(t, 0) }
@@ -63,7 +66,14 @@ func newRigOf(t testing.TB, broker int32) *rig {
 	r.control = control.New(control.Options{
 		BrokerID:    broker,
 		BrokerEpoch: func() int64 { return r.epoch },
-		Partitions:  r.set,
+		Registered: func(ctx stdcontext.Context) error {
+			if r.registered != nil {
+				return r.registered(ctx)
+			}
+			return nil
+		},
+		Probe:      func() { r.probes++ },
+		Partitions: r.set,
 		Configs: func(_ stdcontext.Context, topics []string) error {
 			if r.noTree != nil {
 				return r.noTree

@@ -24,9 +24,9 @@ var protocols = []string{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}
 func (c *Control) UpdateMetadata(ctx context.Context, q *kmsg.UpdateMetadataRequest) *kmsg.UpdateMetadataResponse {
 	out := kmsg.NewPtrUpdateMetadataResponse()
 	out.Version = q.Version
-	c.mu.Lock()
+	out.ErrorCode = c.enter(ctx, q.BrokerEpoch, q.ControllerEpoch)
 	defer c.mu.Unlock()
-	if out.ErrorCode = c.stale(q.BrokerEpoch, q.ControllerEpoch); out.ErrorCode != 0 {
+	if out.ErrorCode != 0 || c.repeats(q) {
 		return out
 	}
 	states := topicStates(q)
@@ -38,6 +38,7 @@ func (c *Control) UpdateMetadata(ctx context.Context, q *kmsg.UpdateMetadataRequ
 	if len(gone) > 0 {
 		c.o.Gone(gone)
 	}
+	c.yield(states)
 	c.rouse()
 	c.judgeWhole(q, len(states) > 0)
 	return out
@@ -102,6 +103,7 @@ func (c *Control) merge(q *kmsg.UpdateMetadataRequest, states []kmsg.UpdateMetad
 	if channel.Full(q) && (epochs[0] > c.whole[0] || epochs[0] == c.whole[0] && epochs[1] > c.whole[1]) {
 		c.whole = epochs
 		m.only(states)
+		c.endOthers(states)
 	}
 	ch := image.Changes{Controller: &q.ControllerID, ControllerEpoch: &q.ControllerEpoch, Brokers: liveBrokers(q), Topics: m.topics}
 	if slices.EqualFunc(m.im.Brokers(), ch.Brokers, sameBroker) {

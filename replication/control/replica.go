@@ -36,6 +36,8 @@ type replica struct {
 	epoch   int32 // the leader's
 	version int32 // partition epoch
 	idle    bool  // follows, but the leader is not alive as far as is known
+	ended   bool  // its topic was not in a whole picture that came since
+	mends   bool  // stopped for its damage: the same epoch brings it back
 }
 
 // maxGraves is how many deleted topics are remembered.
@@ -61,6 +63,17 @@ func (g *graves) add(id topic.ID) {
 	}
 	g.ids[id] = true
 	g.order = append(g.order, id)
+}
+
+// enter takes mu, and returns the code for a request as a whole, as stale does.
+// The caller gives mu back.
+func (c *Control) enter(ctx context.Context, brokerEpoch int64, controllerEpoch int32) int16 {
+	err := c.o.Registered(ctx)
+	c.mu.Lock()
+	if err != nil {
+		return kerr.StaleBrokerEpoch.Code
+	}
+	return c.stale(brokerEpoch, controllerEpoch)
 }
 
 // stale returns the code for a request as a whole: 0, or that it was meant for

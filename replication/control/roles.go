@@ -27,9 +27,9 @@ type assignment struct {
 // REQUEST_TIMED_OUT.
 func (c *Control) LeaderAndISR(ctx context.Context, q *kmsg.LeaderAndISRRequest) *kmsg.LeaderAndISRResponse {
 	out, all := assignments(q)
-	c.mu.Lock()
+	out.ErrorCode = c.enter(ctx, q.BrokerEpoch, q.ControllerEpoch)
 	defer c.mu.Unlock()
-	if out.ErrorCode = c.stale(q.BrokerEpoch, q.ControllerEpoch); out.ErrorCode != 0 {
+	if out.ErrorCode != 0 {
 		for i := range all {
 			*all[i].code = out.ErrorCode
 		}
@@ -113,6 +113,10 @@ func (c *Control) judge(a *assignment) (accept bool, code int16) {
 		return false, kerr.StaleControllerEpoch.Code
 	case a.to.LeaderEpoch == had.epoch && had.id.IsZero() && !a.id.IsZero() && had.part != removed:
 		return true, 0 // the topic has got its id
+	case a.to.LeaderEpoch == had.epoch && had.part == leads && c.unfit(a):
+		return false, kerr.KafkaStorageError.Code
+	case a.to.LeaderEpoch == had.epoch && had.mends && a.to.Leader != c.o.BrokerID:
+		return true, 0
 	case a.to.LeaderEpoch == had.epoch:
 		return false, kerr.StaleControllerEpoch.Code
 	case a.to.ZKVersion < had.version:
@@ -169,7 +173,15 @@ func (c *Control) take(a *assignment, configs tuned) int16 {
 		Config: *configs.configs[a.p.Topic], New: a.to.IsNew,
 	}
 	if a.to.Leader == c.o.BrokerID {
-		return c.code("a partition cannot be led", a.p, c.o.Partitions.Lead(a.p, st))
+		var code int16
+		if !c.unfit(a) {
+			code = c.code("a partition cannot be led", a.p, c.o.Partitions.Lead(a.p, st))
+		}
+		if code == 0 && c.unfit(a) { // before, or found out by leading
+			c.o.Partitions.Stop(a.p)
+			return kerr.KafkaStorageError.Code
+		}
+		return code
 	}
 	return c.code("a partition cannot be followed", a.p, c.o.Partitions.Follow(a.p, st))
 }
@@ -188,6 +200,7 @@ func (c *Control) settle(list []assignment) {
 		r := &replica{id: a.id, part: leads, leader: a.to.Leader, epoch: a.to.LeaderEpoch, version: a.to.ZKVersion}
 		if r.leader != c.o.BrokerID {
 			r.part = follows
+			c.mended(a.p)
 			_, alive := im.Broker(r.leader)
 			r.idle = !alive
 		}

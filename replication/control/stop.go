@@ -28,9 +28,9 @@ type ending struct {
 // for. The answer has one code for each partition, in the order of the request.
 func (c *Control) StopReplica(ctx context.Context, q *kmsg.StopReplicaRequest) *kmsg.StopReplicaResponse {
 	out, all := endings(q)
-	c.mu.Lock()
+	out.ErrorCode = c.enter(ctx, q.BrokerEpoch, q.ControllerEpoch)
 	defer c.mu.Unlock()
-	if out.ErrorCode = c.stale(q.BrokerEpoch, q.ControllerEpoch); out.ErrorCode != 0 {
+	if out.ErrorCode != 0 {
 		for i := range all {
 			*all[i].code = out.ErrorCode
 		}
@@ -106,7 +106,7 @@ func (c *Control) mayEnd(e *ending) int16 {
 	case e.epoch == deletedEpoch:
 		there := c.Image().Topic(e.p.Topic) != nil
 		if had != nil && !had.id.IsZero() {
-			there = !c.gone.ids[had.id]
+			there = !c.gone.ids[had.id] && !had.ended
 		}
 		if there {
 			return kerr.FencedLeaderEpoch.Code
@@ -135,19 +135,22 @@ func (c *Control) end(e *ending) int16 {
 // ended keeps what has been done and tells the others. mu is held.
 func (c *Control) ended(e *ending) {
 	had := c.hosted[e.p]
+	mends := !e.delete && c.mending(e.p)
 	switch {
 	case had == nil:
 	case e.delete && e.epoch == deletedEpoch:
 		c.gone.add(had.id)
 		c.keep(e.p, nil)
 	default:
-		next := replica{id: had.id, part: stopped, leader: had.leader, epoch: max(had.epoch, e.epoch), version: had.version}
+		next := replica{id: had.id, part: stopped, leader: had.leader, epoch: max(had.epoch, e.epoch), version: had.version, ended: had.ended}
 		if e.delete || had.part == removed {
 			next.part = removed
 		}
+		next.mends = mends && next.part == stopped
 		c.keep(e.p, &next)
 	}
 	if e.delete {
+		c.mended(e.p)
 		c.o.Left(e.p.Topic, e.p.Index)
 		return
 	}
