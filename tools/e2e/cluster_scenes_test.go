@@ -34,6 +34,7 @@ func TestCluster(t *testing.T) {
 		{"partitions are reassigned", reassigned},
 		{"other tools write to the tree", handMade},
 		{"a broker's session expires", expired},
+		{"a leader's records are damaged", damaged},
 	} {
 		if !t.Run(scene.name, func(t *testing.T) {
 			inner := *c
