@@ -1,3 +1,5 @@
+//go:build chaos
+
 package nodes_test
 
 import (
