@@ -354,6 +354,25 @@ func TestOldNotificationsGo(t *testing.T) {
 	a.eventually(brokers, values("k", "6"))
 }
 
+// TestAMissedNotification: a broker whose clock is ahead has removed it before
+// others could see it. The next one tells that there was one.
+func TestAMissedNotification(t *testing.T) {
+	a, b := two(t)
+	a.watch()
+	b.alter(ip, values("k", "0"))
+	a.eventually(ip, values("k", "0"))
+	n, err := b.tree.Get(znode.ConfigPath(ip), nil)
+	require.NoError(t, err)
+	_, err = b.tree.Multi(
+		tree.Create(znode.ConfigPath(brokers), znode.EncodeConfig(values("k", "1")), 0),
+		tree.Set(znode.ConfigPath(ip), znode.EncodeConfig(values("k", "2")), n.Stat.Version),
+		tree.Create(znode.ConfigChangePrefix+"0000000002", znode.EncodeConfigChange(ip), 0),
+	)
+	require.NoError(t, err)
+	a.eventually(ip, values("k", "2"))
+	a.eventually(brokers, values("k", "1"))
+}
+
 // TestABrokenConfiguration keeps what was applied before it.
 func TestABrokenConfiguration(t *testing.T) {
 	a, b := two(t)

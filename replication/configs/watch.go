@@ -38,8 +38,8 @@ func (c *Configs) Watch(ctx context.Context, s member.Session) error {
 		}
 	}
 	for first := true; ; first = false {
-		fresh, err := r.list(watch)
-		if err == nil && first {
+		fresh, missed, err := r.list(watch)
+		if err == nil && (first || missed) {
 			err = c.readAll(s.Tree) // covers all of fresh: it was listed before
 		} else if err == nil {
 			err = c.handle(fresh, s.Tree)
@@ -59,11 +59,13 @@ func (c *Configs) Watch(ctx context.Context, s member.Session) error {
 	}
 }
 
-// list returns the notifications that were not there before, in order.
-func (r *reader) list(w tree.Watch) ([]tree.Node, error) {
+// list returns the notifications that were not there before, in order. Missed says
+// that there were others, which are gone: a broker whose clock is ahead removes
+// them at once.
+func (r *reader) list(w tree.Watch) (fresh []tree.Node, missed bool, err error) {
 	names, _, err := r.tree.Children(znode.ConfigChanges, w)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	there := make(map[string]bool, len(names))
 	var paths []string
@@ -81,20 +83,21 @@ func (r *reader) list(w tree.Watch) ([]tree.Node, error) {
 	slices.SortFunc(paths, func(a, b string) int { return int(sequence(a) - sequence(b)) })
 	nodes, err := r.tree.GetAll(paths)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var fresh []tree.Node
 	for i, n := range nodes {
 		if n.Stat.Version < 0 {
-			continue // purged by another broker meanwhile
+			missed = missed || sequence(paths[i]) > r.last // purged by another broker meanwhile
+			continue
 		}
 		r.made[strings.TrimPrefix(paths[i], znode.ConfigChanges+"/")] = n.Stat.Ctime
 		if seq := sequence(paths[i]); seq > r.last {
+			missed = missed || seq > r.last+1
 			r.last = seq
 			fresh = append(fresh, n)
 		}
 	}
-	return fresh, nil
+	return fresh, missed, nil
 }
 
 // sequence is the number at the end of a notification's name, -1 without one.
