@@ -52,7 +52,7 @@ func (a *API) alterQuota(ctx context.Context, ask *kmsg.AlterClientQuotasRequest
 		_, err := change(a.Image().Config(at))
 		return err
 	}
-	if err := a.AlterConfig(ctx, at, change); err != nil {
+	if err := a.alterConfig(ctx, at, change); err != nil {
 		return err
 	}
 	if sets {

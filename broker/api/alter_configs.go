@@ -78,7 +78,7 @@ func (a *API) alterTopic(ctx context.Context, name string, validateOnly bool, ch
 		return refused(plan.ErrInvalidRequest, "Default topic resources are not allowed.")
 	}
 	if !validateOnly {
-		return a.AlterConfig(ctx, image.Entity{Type: image.TopicEntity, Name: name}, change)
+		return a.alterConfig(ctx, image.Entity{Type: image.TopicEntity, Name: name}, change)
 	}
 	t := a.Image().Topic(name)
 	if t == nil {
@@ -106,7 +106,15 @@ func (a *API) alterBroker(ctx context.Context, name string, validateOnly bool, c
 	}
 	a.brokerConfig.Lock()
 	defer a.brokerConfig.Unlock()
-	return a.AlterConfig(ctx, e, func(map[string]string) (map[string]string, error) { return change(scope) })
+	return a.alterConfig(ctx, e, func(map[string]string) (map[string]string, error) { return change(scope) })
+}
+
+// alterConfig is AlterConfig within request.timeout.ms: the requests have no
+// timeout of their own, and without a controller nothing can be changed.
+func (a *API) alterConfig(ctx context.Context, e image.Entity, change func(map[string]string) (map[string]string, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, a.Config.Duration("request.timeout.ms"))
+	defer cancel()
+	return a.AlterConfig(ctx, e, change)
 }
 
 // configRefusal is the code and the sentence of an error, as Kafka tells it: a

@@ -86,7 +86,7 @@ func (a *API) alterSCRAM(ctx context.Context, u *scramChange) error {
 	if u.err != nil {
 		return u.err
 	}
-	return a.AlterConfig(ctx, scramUser(u.name), func(was map[string]string) (map[string]string, error) {
+	return a.alterConfig(ctx, scramUser(u.name), func(was map[string]string) (map[string]string, error) {
 		next := maps.Clone(was)
 		if next == nil {
 			next = map[string]string{}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatmq/leat/replication/image"
 )
 
 // describe returns the configuration rows of one resource by name.
@@ -331,4 +334,17 @@ func TestLogDirOfChoice(t *testing.T) {
 	require.Zero(t, createTopic(c, 7, named("later")).ErrorCode)
 	require.Equal(t, second, where("later"))
 	require.Equal(t, kerr.InvalidTopicException.Code, move(strings.Repeat("x", 230), second), "the moving directory's name would be too long")
+}
+
+// TestNoControllerToChangeConfigs: without one the answer comes in time all the
+// same.
+func TestNoControllerToChangeConfigs(t *testing.T) {
+	n := startWith(t, options{settings: map[string]string{"request.timeout.ms": "50"}, memory: true})
+	n.api.AlterConfig = func(ctx context.Context, _ image.Entity, _ func(map[string]string) (map[string]string, error)) error {
+		<-ctx.Done()
+		return fmt.Errorf("no controller: %w", ctx.Err())
+	}
+	c := n.connect()
+	require.Equal(t, kerr.RequestTimedOut.Code, alter(c, target{ofTopic, "t", false}, change{"retention.ms", set, "5"}))
+	require.Equal(t, kerr.RequestTimedOut.Code, alter(c, target{ofBroker, "", false}, change{"log.retention.ms", set, "5"}))
 }
