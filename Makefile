@@ -65,7 +65,8 @@ interop: build ## Kafka's own Java tools and clients, of 3.9 and 4, against leat
 	tools/debian --interop
 	go test -tags interop -count=1 -timeout 30m ./tools/interop/...
 
-conformance: build ## franz-go's own test suite against leat
+conformance: build ## franz-go's own test suite against one broker and against three
+	tools/debian
 	go test -tags conformance -count=1 -timeout 30m -v ./tools/conformance/...
 
 docs: ## the pages under docs/ that are made from tables in the code
