@@ -235,41 +235,6 @@ func (b *Broker) serve(ctx context.Context, began time.Time, failed chan error) 
 	return errors.Join(err, b.closeFront(f))
 }
 
-// settle finds out when the broker knows its part: in a cluster when the
-// controller has told it everything, and on a single node when every partition
-// is led; and when its configuration is in effect. It is a member.Task.
-func (b *Broker) settle(ctx context.Context, _ member.Session) error {
-	told := b.state.control.Informed()
-	if !b.clustered() {
-		told = b.state.controller.Ready()
-	}
-	for _, known := range []<-chan struct{}{told, b.state.configs.Loaded()} {
-		select {
-		case <-known:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	if !b.clustered() && b.state.control.Await(ctx, b.shows(b.state.controller.Image())) != nil {
-		return nil // ctx has ended
-	}
-	b.settled.Do(func() { close(b.informed) })
-	return nil
-}
-
-// shows says whether a picture has all partitions of another.
-func (b *Broker) shows(all *image.Image) func(*image.Image) bool {
-	return func(im *image.Image) bool {
-		for _, t := range all.Topics() {
-			mine := im.Topic(t.Name)
-			if mine == nil || len(mine.Partitions) < len(t.Partitions) {
-				return false
-			}
-		}
-		return true
-	}
-}
-
 func (b *Broker) openFront() *front {
 	return &front{
 		apis:   b.background("apis", b.handler.api.Load().Run),
