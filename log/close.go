@@ -3,27 +3,7 @@ package log
 // Close makes everything durable, so that the next Open can trust it, and closes
 // the log. Slices that are still held stay readable. When it returns an error, the
 // directory must not be marked clean.
-func (l *Log) Close() error {
-	l.sync.exclude()
-	defer l.sync.leave()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed.Load() {
-		return nil
-	}
-	err := l.usable()
-	if err == nil {
-		err = l.writeMeta()
-	}
-	if err == nil {
-		err = l.settle()
-	}
-	if err == nil {
-		err = l.syncSettled()
-	}
-	l.shut()
-	return err
-}
+func (l *Log) Close() error { return l.conclude(l.writeMeta, l.syncSettled) }
 
 // CloseWith is Close for one of many logs: it writes what Close writes and closes
 // the log, and does not wait for the disk. sync, called in between, must return when
@@ -31,6 +11,16 @@ func (l *Log) Close() error {
 // is far cheaper than the syncs of each. The names of files, which change after it,
 // are the caller's to sync.
 func (l *Log) CloseWith(sync func() error) error {
+	return l.conclude(l.draftMeta, func() error {
+		if err := sync(); err != nil {
+			return l.fail("close", err)
+		}
+		return l.placeMeta()
+	})
+}
+
+// conclude writes everything, has it synced, and closes the log.
+func (l *Log) conclude(meta, sync func() error) error {
 	l.sync.exclude()
 	defer l.sync.leave()
 	l.mu.Lock()
@@ -39,17 +29,10 @@ func (l *Log) CloseWith(sync func() error) error {
 		return nil
 	}
 	err := l.usable()
-	if err == nil {
-		err = l.draftMeta()
-	}
-	if err == nil {
-		err = l.settle()
-	}
-	if err == nil {
-		err = l.fail("close", sync())
-	}
-	if err == nil {
-		err = l.placeMeta()
+	for _, step := range []func() error{meta, l.settle, sync} {
+		if err == nil {
+			err = step()
+		}
 	}
 	if err == nil {
 		l.sync.done.Store(l.EndOffset())
