@@ -339,11 +339,13 @@ func TestLogDirOfChoice(t *testing.T) {
 // TestNoControllerToChangeConfigs: without one the answer comes in time all the
 // same.
 func TestNoControllerToChangeConfigs(t *testing.T) {
-	n := startWith(t, options{settings: map[string]string{"request.timeout.ms": "50"}, memory: true})
-	n.api.AlterConfig = func(ctx context.Context, _ image.Entity, _ func(map[string]string) (map[string]string, error)) error {
-		<-ctx.Done()
-		return fmt.Errorf("no controller: %w", ctx.Err())
-	}
+	n := startWith(t, options{
+		settings: map[string]string{"request.timeout.ms": "50"}, memory: true,
+		alterConfig: func(ctx context.Context, _ image.Entity, _ func(map[string]string) (map[string]string, error)) error {
+			<-ctx.Done()
+			return fmt.Errorf("no controller: %w", ctx.Err())
+		},
+	})
 	c := n.connect()
 	require.Equal(t, kerr.RequestTimedOut.Code, alter(c, target{ofTopic, "t", false}, change{"retention.ms", set, "5"}))
 	require.Equal(t, kerr.RequestTimedOut.Code, alter(c, target{ofBroker, "", false}, change{"log.retention.ms", set, "5"}))
