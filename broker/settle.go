@@ -26,10 +26,10 @@ func (b *Broker) settle(ctx context.Context, _ member.Session) error {
 		}
 	}
 	if !b.clustered() && b.state.control.Await(ctx, b.shows(b.state.controller.Image())) != nil {
-		return nil // ctx has ended
+		return nil //nolint:nilerr // ctx has ended, which is no failure of a task
 	}
 	if b.awaitRoles(ctx) != nil {
-		return nil
+		return nil //nolint:nilerr // likewise
 	}
 	b.settled.Do(func() { close(b.informed) })
 	return nil

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -148,7 +149,7 @@ func (a *Admin) minISR(ctx context.Context, topics []string) (map[string]int, er
 	}
 	all := make(map[string]int, len(topics))
 	for _, r := range resp.Resources {
-		if err := kerr.ErrorForCode(r.ErrorCode); err != nil && err != kerr.UnknownTopicOrPartition {
+		if err := kerr.ErrorForCode(r.ErrorCode); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return nil, err
 		}
 		for _, c := range r.Configs {

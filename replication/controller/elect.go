@@ -26,7 +26,7 @@ func (c *Controller) Serve(ctx context.Context, s member.Session) error {
 		changed, err := c.contend(ctx, s)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the end was asked for
 		case lost(err):
 			return err
 		case errors.Is(err, ErrNotController):

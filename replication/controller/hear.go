@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -50,7 +51,7 @@ func (t *term) current(broker, controllerEpoch int32, brokerEpoch int64) bool {
 func (t *term) refused(broker int32, what string, code int16) {
 	err := kerr.ErrorForCode(code)
 	t.c.o.Logger.Warn("broker refuses a request", "broker", broker, "request", what, "error", err)
-	if err == kerr.StaleControllerEpoch {
+	if errors.Is(err, kerr.StaleControllerEpoch) {
 		t.inbox.put(event{kind: officeChanged})
 	}
 }

@@ -36,7 +36,7 @@ func (t *term) takeOver(ctx context.Context) error {
 		return fmt.Errorf("read the cluster: %w", err)
 	}
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the end was asked for
 	}
 	t.unclean = t.c.o.Settings().UncleanElection
 	t.show(im)

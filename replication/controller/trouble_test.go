@@ -85,7 +85,8 @@ func TestWritesAreSplit(t *testing.T) {
 			Config: map[string]string{"x": strings.Repeat("y", 8000)},
 		}
 	}
-	results, err := c.active().ctl.CreateTopics(t.Context(), append(specs, plan.TopicSpec{Name: "wide", Partitions: 1500, Replication: 1}), controller.CreateOptions{})
+	specs[0] = plan.TopicSpec{Name: "wide", Partitions: 1500, Replication: 1}
+	results, err := c.active().ctl.CreateTopics(t.Context(), specs, controller.CreateOptions{})
 	require.NoError(t, err)
 	for _, r := range results {
 		require.NoError(t, r.Err)

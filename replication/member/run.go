@@ -47,7 +47,7 @@ func (m *Member) open(ctx context.Context, first bool) (tree.Tree, error) {
 		case err == nil:
 			return t, nil
 		case ctx.Err() != nil:
-			return nil, nil
+			return nil, nil //nolint:nilerr // the end was asked for
 		case first:
 			return nil, fmt.Errorf("begin session: %w", err)
 		}

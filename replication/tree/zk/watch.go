@@ -1,6 +1,7 @@
 package zk
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/go-zookeeper/zk"
@@ -82,7 +83,7 @@ func (a *armed) told() bool {
 	case e := <-a.hit:
 		if e.Type >= zk.EventNodeCreated {
 			a.watch(tree.Event{Type: tree.EventType(e.Type), Path: a.path})
-		} else if e.Err == zk.ErrSessionExpired {
+		} else if errors.Is(e.Err, zk.ErrSessionExpired) {
 			a.watch(tree.Event{Type: tree.SessionExpired, Path: a.path})
 		}
 		return true
