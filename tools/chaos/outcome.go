@@ -61,7 +61,11 @@ func examine(c config, dir string) (*outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	o.Findings = append(o.Findings, check.DivergentReplicas(replicas), check.LostReplicas(x, replicas), o.notes(x))
+	panicked, err := panics(dir)
+	if err != nil {
+		return o, err
+	}
+	o.Findings = append(o.Findings, check.DivergentReplicas(replicas), check.LostReplicas(x, replicas), o.notes(x), panicked)
 	outages := check.Outages(x)
 	o.Outages = check.Summarise(outages)
 	o.count(x)
