@@ -12,7 +12,8 @@ import (
 )
 
 // panics looks in the brokers' logs for what Go writes when a process ends by a
-// fault of its own. Such a broker is started again, so nothing else may show it.
+// fault of its own, and for a handler that was kept from ending it. Such a broker
+// is started again, or goes on, so nothing else may show it.
 func panics(dir string) (check.Finding, error) {
 	f := check.Finding{Name: "broker-panic", Bad: true}
 	logs, err := filepath.Glob(filepath.Join(dir, "b*.log"))
@@ -30,11 +31,10 @@ func panicsIn(f *check.Finding, path string) error {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
-		for _, sign := range []string{"panic: ", "fatal error: ", "WARNING: DATA RACE"} {
-			if strings.HasPrefix(lines.Text(), sign) {
-				f.Count++
-				f.Examples = append(f.Examples, fmt.Sprintf("%s: %s", filepath.Base(path), lines.Text()))
-			}
+		line := lines.Text()
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.Contains(line, `msg="handler panicked`) {
+			f.Count++
+			f.Examples = append(f.Examples, fmt.Sprintf("%s: %s", filepath.Base(path), line))
 		}
 	}
 	return errors.Join(lines.Err(), file.Close())

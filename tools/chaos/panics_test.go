@@ -21,9 +21,9 @@ func TestABrokerThatPanicsMakesARunBad(t *testing.T) {
 	require.Zero(t, f.Count)
 
 	write("b2.log", "level=INFO msg=ready\npanic: runtime error: index out of range\n\ngoroutine 7 [running]:\n")
-	write("b3.log", "fatal error: concurrent map writes\n")
+	write("b3.log", "level=ERROR msg=\"handler panicked; its connection is closed\"\nfatal error: concurrent map writes\n")
 	f, err = panics(dir)
 	require.NoError(t, err)
-	require.Equal(t, []string{"b2.log: panic: runtime error: index out of range", "b3.log: fatal error: concurrent map writes"}, f.Examples)
+	require.Equal(t, []string{"b2.log: panic: runtime error: index out of range", `b3.log: level=ERROR msg="handler panicked; its connection is closed"`, "b3.log: fatal error: concurrent map writes"}, f.Examples)
 	require.NotEmpty(t, check.Failed([]check.Finding{f}))
 }
