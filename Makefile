@@ -31,7 +31,7 @@ check: lint vet race ## lint, vet, all tests with the race detector, a little fu
 
 vet:
 	go vet ./...
-	go vet -tags interop,conformance,chaos ./tools/...
+	go vet -tags interop,conformance,chaos ./cmd/... ./tools/...
 
 race: ## every test with the race detector
 	tools/debian
@@ -58,7 +58,7 @@ crash: build ## kill -9 under load, again and again; every acknowledged record m
 
 chaos: build ## break a cluster of three brokers by CHAOS (--seeds 1-5); nothing acknowledged may be lost; needs root
 	tools/debian
-	go test -tags chaos -count=1 ./tools/chaos/nodes
+	go test -tags chaos -count=1 ./tools/chaos/nodes ./cmd/...
 	go run ./tools/chaos $(CHAOS)
 
 interop: build ## Kafka's own Java tools and clients, of 3.9 and 4, against leat

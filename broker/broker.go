@@ -31,6 +31,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/leatmq/leat/broker/admin"
 	"github.com/leatmq/leat/broker/api"
@@ -59,6 +60,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Version is leat's, for metrics.
 	Version string
+	// Now is the clock of everything that the broker stamps or lets expire; nil:
+	// time.Now.
+	Now func() time.Time
 }
 
 // store returns the configuration that c means.
@@ -85,6 +89,7 @@ func (c Config) store() (*config.Store, error) {
 type Broker struct {
 	config  *config.Store
 	logger  *slog.Logger
+	now     func() time.Time
 	server  *server.Server
 	admin   *admin.Server // nil: none
 	metrics *metrics.Metrics
@@ -116,7 +121,10 @@ func New(c Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{config: store, logger: c.Logger, ready: make(chan struct{}), offline: make(chan struct{}, 1), informed: make(chan struct{})}
+	b := &Broker{config: store, logger: c.Logger, now: c.Now, ready: make(chan struct{}), offline: make(chan struct{}, 1), informed: make(chan struct{})}
+	if b.now == nil {
+		b.now = time.Now
+	}
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
 	}

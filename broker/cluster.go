@@ -37,6 +37,7 @@ func (b *Broker) controllerOptions() controller.Options {
 				Percentage: int32(b.config.Int("leader.imbalance.per.broker.percentage")),
 			}
 		},
+		Now:    b.now,
 		Logger: b.logger,
 	}
 	if !b.clustered() { // others may know of what lies here
@@ -96,6 +97,7 @@ func (b *Broker) memberOptions(s *sessions) member.Options {
 		Tasks:          []member.Task{b.state.configs.Watch, b.followFeatures, b.state.controller.Serve, b.settle, b.tellOffline, b.countSession},
 		SessionTimeout: b.config.Duration("zookeeper.session.timeout.ms"),
 		Random:         randomBytes,
+		Now:            b.now,
 		Logger:         b.logger,
 	}
 }

@@ -31,6 +31,7 @@ func (b *Broker) serverConfig() server.Config {
 			Write: b.config.Duration("leat.connection.write.timeout.ms"),
 			Drain: b.config.Duration("leat.shutdown.timeout.ms"),
 		},
+		Now:    b.now,
 		Logger: b.logger,
 		Hooks:  b.hooks(),
 	}
@@ -58,6 +59,7 @@ func (b *Broker) limits() server.Limits {
 // dirOptions is the configuration in the data directories' terms.
 func (b *Broker) dirOptions(files *log.FileCache) dir.Options {
 	return dir.Options{
+		Now:            b.now,
 		Logger:         b.logger,
 		BrokerID:       b.brokerID(),
 		ClusterID:      b.config.String("leat.cluster.id"),
@@ -96,6 +98,7 @@ func (b *Broker) cleaner() dir.CleanFunc {
 				BytesPerSecond: b.config.Float("log.cleaner.io.max.bytes.per.second"),
 			}
 		},
+		Now:    b.now,
 		Logger: b.logger,
 	}).Clean
 }

@@ -75,7 +75,7 @@ func (b *Broker) open(ctx context.Context, files *log.FileCache) (*dir.Set, *ses
 		if err != nil {
 			return nil, nil, err
 		}
-		tree, err := openNode(dirs)
+		tree, err := openNode(dirs, b.now)
 		if err != nil {
 			return nil, nil, errors.Join(err, b.closeDirs(dirs))
 		}
@@ -142,18 +142,19 @@ func (b *Broker) assemble(files *log.FileCache, dirs *dir.Set, tree *sessions) {
 		},
 		Propose: s.between.alter.Propose,
 		Damaged: b.damaged,
+		Now:     b.now,
 		Logger:  b.logger,
 	})
 	s.between.fetcher = fetcher.New(b.fetcherOptions(dirs.BrokerID()))
 	s.control = control.New(b.controlOptions())
 	s.control.Show(image.Changes{ClusterID: dirs.ClusterID()})
 	s.groups = coordinator.New(coordinator.Options{
-		Log: groupsLog{s.partitions, s.control.Image, b.config}, Config: b.groupConfig, Logger: b.logger,
+		Log: groupsLog{s.partitions, s.control.Image, b.config}, Config: b.groupConfig, Now: b.now, Logger: b.logger,
 	})
 	s.controller = controller.New(b.controllerOptions())
 	s.configs = configs.New(configs.Options{
 		Session: func(ctx context.Context) (member.Session, error) { return s.member.Await(ctx) },
-		Apply:   b.configChanged, Topics: s.control.Topics, Logger: b.logger,
+		Apply:   b.configChanged, Topics: s.control.Topics, Now: b.now, Logger: b.logger,
 	})
 	s.member = member.New(b.memberOptions(tree))
 	b.handler.api.Store(api.New(b.apiDeps()))
@@ -172,6 +173,7 @@ func (b *Broker) apiDeps() api.Deps {
 		Groups:      s.groups,
 		Config:      b.config,
 		Metrics:     b.metrics,
+		Now:         b.now,
 		Logger:      b.logger,
 	}
 	if !b.clustered() {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/leatmq/leat/broker/config"
 	"github.com/leatmq/leat/log/checkpoint"
@@ -54,8 +55,8 @@ func (b *Broker) clustered() bool { return !b.config.Embedded() }
 
 // openNode opens the embedded tree of a single node, which lies in the first
 // data directory.
-func openNode(dirs *dir.Set) (*sessions, error) {
-	t, err := embedded.Open(filepath.Join(dirs.Dirs()[0].Path(), treeFile), embedded.Options{})
+func openNode(dirs *dir.Set, now func() time.Time) (*sessions, error) {
+	t, err := embedded.Open(filepath.Join(dirs.Dirs()[0].Path(), treeFile), embedded.Options{Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}

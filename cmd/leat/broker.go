@@ -86,7 +86,11 @@ func runBroker(ctx context.Context, sources config.Sources, stderr io.Writer) er
 	for _, w := range warnings {
 		logger.Warn(w.String())
 	}
-	b, err := broker.New(broker.Config{Store: store, Logger: logger, Version: version})
+	now, err := clock()
+	if err != nil {
+		return err
+	}
+	b, err := broker.New(broker.Config{Store: store, Logger: logger, Version: version, Now: now})
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func chaos(ctx context.Context, args []string) (failed bool, err error) {
 		return false, err
 	}
 	if len(c.broker) == 0 {
-		bin, err := spawn.Build(ctx, c.out)
+		bin, err := spawn.Build(ctx, c.out, "chaos")
 		if err != nil {
 			return false, err
 		}
@@ -118,7 +118,7 @@ func parse(args []string) (c config, dir string, err error) {
 	set.IntVar(&c.rate, "rate", 1200, "records a second that all producers together try to write")
 	set.StringVar(&c.faults, "faults", "all", fmt.Sprintf("kinds of faults, by commas; all, none, or of %v and power", fault.Kinds))
 	set.StringVar(&c.out, "out", "", "directory for the results (default: a temporary one, named at the end)")
-	broker := set.String("broker", "", "the broker's command line up to its flags (default: bin/leat of this source, built now)")
+	broker := set.String("broker", "", "the broker's command line up to its flags, built with -tags chaos (default: built now from this source)")
 	set.Func("set", "KEY=VALUE of every broker; may be repeated", func(s string) error { c.sets = append(c.sets, s); return nil })
 	set.StringVar(&c.python, "python", "/usr/bin/python3", "an interpreter with confluent_kafka; empty: without librdkafka")
 	set.DurationVar(&c.session, "session", 4*time.Second, "zookeeper.session.timeout.ms")

@@ -14,20 +14,21 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// Build compiles cmd/leat of the module that holds this source and returns the
-// binary's path, inside dir.
-func Build(ctx context.Context, dir string) (string, error) {
+// Build compiles cmd/leat of the module that holds this source, with build tags,
+// and returns the binary's path, inside dir.
+func Build(ctx context.Context, dir string, tags ...string) (string, error) {
 	_, here, _, ok := runtime.Caller(0)
 	if !ok {
 		return "", errors.New("spawn: the source's place is unknown")
 	}
 	bin := filepath.Join(dir, "leat")
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd/leat")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","), "-o", bin, "./cmd/leat")
 	build.Dir = filepath.Join(filepath.Dir(here), "..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("spawn: build leat: %w\n%s", err, out)

@@ -37,13 +37,13 @@ const (
 	ZKKill   Kind = "zk-kill"   // a ZooKeeper server is killed
 	ZKPause  Kind = "zk-pause"  // a ZooKeeper server is frozen
 	ZKLose   Kind = "zk-lose"   // all ZooKeeper servers are killed
-	Jump     Kind = "clock"     // not offered: Go reads the clock past every interposer
+	Jump     Kind = "clock"     // a broker's wall clock is set forth or back, and right again at the end
 )
 
 // Kinds are those that a run draws from unless it is told otherwise. Power is
 // not among them: records acknowledged by replicas that have not synced may be
 // lost when the last of them loses power.
-var Kinds = []Kind{Kill, Stop, Pause, Isolate, Pair, OneWay, Alone, Slow, Fill, FailDisk, Expire, ZKKill, ZKPause, ZKLose}
+var Kinds = []Kind{Kill, Stop, Pause, Isolate, Pair, OneWay, Alone, Slow, Fill, FailDisk, Expire, ZKKill, ZKPause, ZKLose, Jump}
 
 // ParseKinds reads "kill,pause" or "all".
 func ParseKinds(list string) ([]Kind, error) {
@@ -56,9 +56,6 @@ func ParseKinds(list string) ([]Kind, error) {
 	var out []Kind
 	for word := range strings.SplitSeq(list, ",") {
 		k := Kind(strings.TrimSpace(word))
-		if k == Jump {
-			return nil, fmt.Errorf("fault: clocks cannot be made to jump here: the machine's is shared by all, and the broker takes no other")
-		}
 		if k != Power && !slices.Contains(Kinds, k) {
 			return nil, fmt.Errorf("fault: no kind %q; there are %v and %s", k, Kinds, Power)
 		}
@@ -76,6 +73,8 @@ type Step struct {
 	At, For time.Duration
 	// Node is the broker's or ZooKeeper server's index, Peer the other broker's.
 	Node, Peer int
+	// Off is by how much a clock is wrong.
+	Off time.Duration
 	// Delay and Loss are how slow a slow link is.
 	Delay time.Duration
 	Loss  float64
@@ -83,7 +82,11 @@ type Step struct {
 
 // String is for people.
 func (s Step) String() string {
-	return fmt.Sprintf("%6.1fs %s %s for %.1fs", s.At.Seconds(), s.Kind, s.Where(), s.For.Seconds())
+	what := string(s.Kind)
+	if s.Kind == Jump {
+		what += fmt.Sprintf(" by %+.0fs", s.Off.Seconds())
+	}
+	return fmt.Sprintf("%6.1fs %s %s for %.1fs", s.At.Seconds(), what, s.Where(), s.For.Seconds())
 }
 
 // Where names the nodes that it befalls.
@@ -204,8 +207,21 @@ func (p *planner) step(k Kind, from, to time.Duration) Step {
 		}
 	case ZKKill, ZKPause:
 		s.Node = p.rng.IntN(p.o.Zookeepers)
+	case Jump:
+		s.Off = p.off()
 	}
 	return s
+}
+
+// off draws by how much a clock is wrong: from two seconds to more than nine
+// hours, the short ones as often as the long ones, forth or back. A day would be
+// long enough for a broker to forget its producers, as it should.
+func (p *planner) off() time.Duration {
+	d := 2 * time.Second << p.rng.IntN(15)
+	if p.rng.IntN(2) == 0 {
+		return -d
+	}
+	return d
 }
 
 // holds names what a fault has to itself: a process, a disk, a link.
@@ -220,6 +236,8 @@ func (s Step) holds() []string {
 		return []string{link, fmt.Sprintf("link-b%d", s.Peer)}
 	case ZKKill, ZKPause, ZKLose:
 		return []string{"zookeeper"}
+	case Jump:
+		return []string{fmt.Sprintf("clock-b%d", s.Node)}
 	}
 	return []string{fmt.Sprintf("session-b%d", s.Node)}
 }

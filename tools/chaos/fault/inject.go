@@ -55,6 +55,8 @@ func injectBroker(b *nodes.Broker, s Step) (heal func(context.Context) error, er
 		return repair, b.FailDisk()
 	case Power:
 		return repair, b.PowerOff()
+	case Jump:
+		return func(context.Context) error { return b.SetClock(0) }, b.SetClock(s.Off)
 	}
 	return nothing, fmt.Errorf("fault: nobody knows how to do %q", s.Kind)
 }

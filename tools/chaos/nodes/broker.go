@@ -41,6 +41,9 @@ func (c *Cluster) addBroker(ctx context.Context, id int) (*Broker, error) {
 		return nil, err
 	}
 	b := &Broker{Node: n, ID: id, cluster: c, disk: d}
+	if err := writeClock(b.clock(), 0); err != nil {
+		return nil, err
+	}
 	c.Brokers = append(c.Brokers, b)
 	return b, nil
 }
@@ -85,7 +88,7 @@ func (b *Broker) Start() error {
 		return errors.Join(err, log.Close())
 	}
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Env = append(os.Environ(), b.cluster.o.Env...)
+	cmd.Env = append(append(os.Environ(), clockEnv+"="+b.clock()), b.cluster.o.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
