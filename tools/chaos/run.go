@@ -190,8 +190,9 @@ func (r *runner) play(ctx context.Context) error {
 	for _, p := range plan {
 		var steps sync.WaitGroup
 		errs := make([]error, len(p.Steps))
+		held := holders(p.Steps)
 		for i, s := range p.Steps {
-			steps.Go(func() { errs[i] = r.step(ctx, s, late) })
+			steps.Go(func() { errs[i] = r.step(ctx, s, held, late) })
 		}
 		steps.Wait()
 		r.until(ctx, p.Heal+late)
@@ -229,10 +230,26 @@ func (r *runner) until(ctx context.Context, at time.Duration) {
 	}
 }
 
-// step injects one fault and heals it, each at its time. What is broken is healed
-// even when the run is being stopped.
-func (r *runner) step(ctx context.Context, s fault.Step, late time.Duration) error {
+// holders is a lock for each thing that one fault at a time may have.
+func holders(steps []fault.Step) map[string]*sync.Mutex {
+	held := map[string]*sync.Mutex{}
+	for _, s := range steps {
+		for _, h := range s.Holds() {
+			held[h] = &sync.Mutex{}
+		}
+	}
+	return held
+}
+
+// step injects one fault and heals it, each at its time, or later when the fault
+// before it is not healed yet. What is broken is healed even when the run is being
+// stopped.
+func (r *runner) step(ctx context.Context, s fault.Step, held map[string]*sync.Mutex, late time.Duration) error {
 	r.until(ctx, s.At+late)
+	for _, h := range s.Holds() {
+		held[h].Lock()
+		defer held[h].Unlock()
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

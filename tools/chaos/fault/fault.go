@@ -180,11 +180,11 @@ func (p *planner) phase(from, to time.Duration) Phase {
 func (p *planner) place(k Kind, when [2]time.Duration, busy map[string][]Step) (s Step, free bool) {
 	for range 4 {
 		s = p.step(k, when[0], when[1])
-		free = !slices.ContainsFunc(s.holds(), func(h string) bool {
+		free = !slices.ContainsFunc(s.Holds(), func(h string) bool {
 			return slices.ContainsFunc(busy[h], func(b Step) bool { return s.At < b.At+b.For+time.Second && b.At < s.At+s.For+time.Second })
 		})
 		if free {
-			for _, h := range s.holds() {
+			for _, h := range s.Holds() {
 				busy[h] = append(busy[h], s)
 			}
 			return s, true
@@ -224,8 +224,9 @@ func (p *planner) off() time.Duration {
 	return d
 }
 
-// holds names what a fault has to itself: a process, a disk, a link.
-func (s Step) holds() []string {
+// Holds names what a fault has to itself, from its injection until it is healed: a
+// process with its disk, a link, a clock. The order is the same for all.
+func (s Step) Holds() []string {
 	process, link := fmt.Sprintf("b%d", s.Node), fmt.Sprintf("link-b%d", s.Node)
 	switch s.Kind {
 	case Kill, Stop, Pause, Fill, FailDisk, Power:
@@ -233,7 +234,7 @@ func (s Step) holds() []string {
 	case Isolate, Slow, Alone:
 		return []string{link}
 	case Pair, OneWay:
-		return []string{link, fmt.Sprintf("link-b%d", s.Peer)}
+		return []string{fmt.Sprintf("link-b%d", min(s.Node, s.Peer)), fmt.Sprintf("link-b%d", max(s.Node, s.Peer))}
 	case ZKKill, ZKPause, ZKLose:
 		return []string{"zookeeper"}
 	case Jump:
