@@ -388,3 +388,71 @@ func TestWhatFollowsATruncationIsNotTrustedAfterACrash(t *testing.T) {
 		f.examine(false)
 	}
 }
+
+// diedBehindATruncation is a life whose last checkpoint names, for a while, a recovery
+// point above what is on disk. truncating is told when the truncation begins.
+func (f *life) diedBehindATruncation(truncating func()) error {
+	for _, step := range []func() error{
+		f.open,
+		func() error { return f.appendSome(0, 14) }, // in segments of four
+		f.sync,
+		f.checkpoint,
+		func() error { truncating(); return f.truncate(6) },
+		func() error { return f.appendSome(1, 5) },
+		f.checkpoint,
+		func() error { return f.appendSome(2, 6) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The process dies anywhere behind a truncation, comes back, and only then the power
+// goes: what the second life says to be on disk is there, and what it does not say is
+// not trusted.
+func TestPowerFailsAfterAProcessDiedBehindATruncation(t *testing.T) {
+	f, truncated := newLife(t, 0), 0
+	changes := -f.disk.Changes()
+	require.NoError(t, f.diedBehindATruncation(func() { truncated = f.disk.Changes() + changes }))
+	changes += f.disk.Changes()
+	for name, second := range map[string]struct {
+		from int
+		live func(f *life) error
+	}{
+		"syncs": {0, func(f *life) error { return f.sync() }},
+		"goes on": {truncated, func(f *life) error {
+			return errors.Join(f.appendSome(3, 3), f.checkpoint(), f.l.Roll(), f.appendSome(4, 5))
+		}},
+		"goes on and syncs": {truncated, func(f *life) error {
+			return errors.Join(f.appendSome(3, 1), f.l.Roll(), f.appendSome(4, 1), f.sync(), f.checkpoint(), f.appendSome(5, 5))
+		}},
+		"truncates again": {truncated, func(f *life) error {
+			return errors.Join(f.truncate(min(9, f.end)), f.appendSome(3, 6), f.sync(), f.appendSome(4, 3))
+		}},
+		"dies again": {truncated, func(f *life) error {
+			f.disk.Kill()
+			return errors.Join(f.open(), f.appendSome(3, 2), f.sync())
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := second.from; n <= changes; n++ {
+				for seed := range uint64(4) {
+					f := newLife(t, seed*1000+uint64(n))
+					f.disk.StopAfter(n)
+					require.Equal(t, n < changes, f.diedBehindATruncation(func() {}) != nil)
+					f.disk.Kill()
+					require.NoError(t, f.open())
+					f.end = f.l.EndOffset()
+					require.NoError(t, second.live(f))
+					f.crash()
+					f.examine(false)
+					if t.Failed() {
+						t.Fatalf("after %d changes, seed %d", n, seed)
+					}
+				}
+			}
+		})
+	}
+}

@@ -46,6 +46,7 @@ func (l *Log) readDir() (*listing, error) {
 		l.sync.isNew.Store(true)
 		return &listing{}, nil
 	}
+	l.sync.isNew.Store(!l.o.Clean) // who made it may have died before its name was durable
 	files, err := l.list()
 	if err != nil {
 		return nil, err

@@ -50,11 +50,14 @@
 //	epochs written, batch not     an epoch that begins at the end is no lie; one behind
 //	                              the end is dropped
 //	batch written, epochs not     the scan finds new epochs
-//	truncate: segments gone,      their going is durable before the file is cut: no old
-//	  file not cut                segment can come back behind new data
+//	truncate: segments gone,      the last goes first, and their going is durable before
+//	  file not cut                the file is cut: no hole is left, and no old segment
+//	                              can come back behind new data
 //	file cut, index not           the scan builds it; the recovery point is lowered first
 //	truncate: checkpoint names    the segment of the old recovery point is scanned; those
 //	  the old recovery point      before it were made durable when they were sealed
+//	the process died, and later   what a scan has found counts as on disk when it has
+//	  the power failed            been synced since: the recovery point begins below it
 //	retention: some files left    a log file that is renamed is gone, its orphans are
 //	                              removed; one that is not, is an old segment below the
 //	                              start offset, to be removed again
@@ -104,8 +107,8 @@ type Log struct {
 	epochPending bool      // so is the epoch of this leader: there was no room
 	snapshots    []int64   // offsets of the producer snapshots on disk, ascending
 	trash        []trash   // files to be removed later
-	// promised is the highest recovery point there was before a truncation. The last
-	// checkpoint may still name it, and then what is written below is not scanned.
+	// promised is the highest recovery point there was before a truncation or a crash. The
+	// last checkpoint may still name it, and then what is written below is not scanned.
 	promised int64
 
 	state       sync.Mutex // guards all below

@@ -50,11 +50,11 @@ func (l *Log) load() error {
 			return err
 		}
 	}
-	scanned, err := l.recoverSegments(files)
+	trusted, scanned, err := l.recoverSegments(files)
 	if err != nil {
 		return err
 	}
-	if err := l.settleOffsets(); err != nil {
+	if err := l.settleOffsets(trusted); err != nil {
 		return err
 	}
 	if err := l.settleProducers(scanned); err != nil {
@@ -88,17 +88,15 @@ func (l *Log) loadSegments(files *listing) error {
 	return nil
 }
 
-// settleOffsets sets start, end and recovery point.
-func (l *Log) settleOffsets() error {
+// settleOffsets sets start, end and recovery point: after a crash it is where the scan
+// began, for what the scan has found may have been read from the kernel's memory. The
+// checkpoint may say more, until a sync reaches so far: see promised.
+func (l *Log) settleOffsets(trusted int64) error {
 	end := l.active().Next()
 	l.start.Store(max(l.o.StartOffset, l.FirstSegment()))
 	l.end.Store(end)
-	switch {
-	case l.o.Clean:
-		l.sync.done.Store(end)
-	default:
-		l.sync.done.Store(min(max(l.o.RecoveryPoint, l.FirstSegment()), end))
-	}
+	l.sync.done.Store(min(trusted, end))
+	l.promised = l.o.RecoveryPoint
 	if l.StartOffset() > end {
 		l.logger().Warn("the log ends before its start offset and begins anew there",
 			"end", end, "start", l.StartOffset())

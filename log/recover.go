@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"io/fs"
+	"math"
 
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/log/epoch"
@@ -58,11 +59,12 @@ func (l *Log) noteNewEpoch(b record.Batch) {
 
 // recoverSegments scans what cannot be trusted: after a crash the segments from the
 // recovery point on, otherwise only those that lack an index or do not end as they
-// should. scanned says that the producer table is that of the end already.
-func (l *Log) recoverSegments(files *listing) (scanned bool, err error) {
+// should. Below trusted everything is on disk; scanned says that the producer table is
+// that of the end already.
+func (l *Log) recoverSegments(files *listing) (trusted int64, scanned bool, err error) {
 	list := *l.segments.Load()
 	if len(files.segments) == 0 {
-		return false, nil // it was just begun
+		return l.FirstSegment(), false, nil // it was just begun
 	}
 	first := len(list)
 	if !l.o.Clean {
@@ -81,12 +83,16 @@ func (l *Log) recoverSegments(files *listing) (scanned bool, err error) {
 		err := l.active().Load()
 		var damage *segment.DamageError
 		if !errors.As(err, &damage) {
-			return false, err
+			return math.MaxInt64, false, err
 		}
 		l.logger().Warn("the active segment is not as a clean shutdown leaves it and is scanned", "error", err)
 		first--
 	}
-	return true, l.recoverFrom(first)
+	trusted = list[first].Base()
+	if l.o.Clean {
+		trusted = math.MaxInt64
+	}
+	return trusted, true, l.recoverFrom(first)
 }
 
 // recoverFrom scans the segments from number first on and removes what cannot be

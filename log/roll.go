@@ -79,7 +79,7 @@ func (l *Log) roll(base int64) error {
 }
 
 // keepPromise makes a segment durable that is about to be sealed below a recovery point
-// from before a truncation: a crash would leave it unscanned.
+// from before a truncation or a crash: another crash would leave it unscanned.
 func (l *Log) keepPromise(s *segment.Segment) error {
 	if l.RecoveryPoint() >= l.promised || s.Base() >= l.promised {
 		return nil

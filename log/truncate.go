@@ -59,15 +59,21 @@ func (l *Log) lowerRecoveryPoint(offset int64) {
 }
 
 // dropTail removes the segments from number n on, and what was removed before it,
-// durably: none of that may come back behind what is appended now.
+// durably: none of that may come back behind what is appended now. The last goes first,
+// so that a crash leaves no hole in the middle, behind which other records still are.
 func (l *Log) dropTail(n int) error {
 	list := *l.segments.Load()
-	l.setSegments(slices.Clone(list[:min(n, len(list))]))
-	var err error
-	for _, s := range list[min(n, len(list)):] {
-		err = errors.Join(err, s.Remove())
+	n = min(n, len(list))
+	l.setSegments(slices.Clone(list[:n]))
+	for _, s := range slices.Backward(list[n:]) {
+		if err := errors.Join(s.Remove(), l.fs().SyncDir(l.Dir())); err != nil {
+			return err
+		}
 	}
-	return errors.Join(err, l.fs().SyncDir(l.Dir()))
+	if n == len(list) {
+		return l.fs().SyncDir(l.Dir())
+	}
+	return nil
 }
 
 // cutEpochs forgets the epochs from an offset on.
@@ -118,12 +124,10 @@ func (l *Log) restart(offset int64) error {
 
 // freshSegment removes all segments, durably, and makes an empty one.
 func (l *Log) freshSegment(old []*segment.Segment, offset int64) (*segment.Segment, error) {
-	var err error
-	for _, s := range old {
-		err = errors.Join(err, s.Remove())
-	}
-	if err != nil {
-		return nil, err
+	for _, s := range slices.Backward(old) {
+		if err := s.Remove(); err != nil {
+			return nil, err
+		}
 	}
 	next, err := segment.Create(l.home, offset)
 	if err != nil {
