@@ -30,6 +30,8 @@ type Options struct {
 	// Limits returns how many partitions and how many groups may have series
 	// of their own; asked at each scrape.
 	Limits func() (partitions, groups int)
+
+	Now func() time.Time // nil: time.Now
 }
 
 // Metrics is one broker's counters and its registry, which is not the global
@@ -44,10 +46,15 @@ type Metrics struct {
 
 	accepted, refused atomic.Uint64
 	closed            sync.Map // cause → *atomic.Uint64
+
+	cluster cluster
 }
 
+// FetchFollower is the key under which Fetch by followers is counted.
+const FetchFollower = 98
+
 // apiKeys bounds the request keys that are counted one by one; Kafka's end
-// below 100. What is beyond counts as the last.
+// below 98. What is beyond counts as the last.
 const (
 	apiKeys  = 100
 	versions = 24  // by version; what is beyond counts as the last
@@ -65,6 +72,9 @@ type api struct {
 
 // New returns metrics with all counters at zero.
 func New(o Options) *Metrics {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	m := &Metrics{options: o, process: prometheus.NewPedanticRegistry()}
 	m.topics.Store(&map[string]*Topic{})
 	m.process.MustRegister(

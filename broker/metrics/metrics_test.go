@@ -36,11 +36,27 @@ func busy() *Metrics {
 		OpenFiles:   func() int { return 3 },
 		Waiting:     func() int { return 2 },
 		Replication: func() Replication {
-			return Replication{Shrinks: 3, Expands: 2, Elections: 7, Unclean: 1, Session: true, Sessions: 2, ControllerEpoch: 5, Lags: []Lag{
-				{Topic: "t", Partition: 1, Leader: 2, Offsets: 11}, {Topic: "t", Partition: 2, Leader: 2, Offsets: -1, Failed: true},
-			}}
+			return Replication{Shrinks: 3, Expands: 2, FailedUpdates: 8, Elections: 7, Unclean: 1, Session: true, Sessions: 2,
+				Ensemble: Ensemble{Connects: 14, Disconnects: 13, Expirations: 1, Refused: 12}, ControllerEpoch: 5, MinFetchRate: 2.5, Lags: []Lag{
+					{Topic: "t", Partition: 1, Leader: 2, Offsets: 11}, {Topic: "t", Partition: 2, Leader: 2, Offsets: -1, Failed: true},
+				}}
+		},
+		Office: func() Office {
+			return Office{State: 3, Waiting: 21, Orders: 22, Brokers: 23, Topics: 24, TopicsHeld: 25, Replicas: 26, ReplicasAbsent: 27}
 		},
 	}})
+	m.CopiedIn(1000, false)
+	m.CopiedIn(10, true)
+	m.CopiedOut(2000, false)
+	m.CopiedOut(20, true)
+	m.Asked(4 * time.Millisecond)
+	m.Controlled(2, 2*time.Second, 75*time.Millisecond)
+	m.Controlled(2, 2*time.Second, 75*time.Millisecond)
+	m.Controlled(99, 0, 0)
+	m.Request(Call{Key: 1, Version: 17, In: 10, Out: 10, Took: time.Millisecond})
+	m.Request(Call{Key: FetchFollower, Version: 17, In: 10, Out: 10, Took: time.Millisecond})
+	m.Error(FetchFollower, 6)
+	m.Error(1, 6)
 	m.Request(Call{Key: 0, Version: 9, In: 100, Out: 10, Took: 3 * time.Millisecond})
 	m.Request(Call{Key: 0, Version: 9, In: 100})
 	m.Sent(0, 10, time.Minute)
@@ -127,13 +143,51 @@ func TestNumbers(t *testing.T) {
 		`kafka_controller_kafkacontroller_globalpartitioncount 3`,
 		`kafka_controller_kafkacontroller_globaltopiccount 2`,
 		`kafka_server_replicamanager_isrshrinks_total 3`,
-		`kafka_server_replicafetchermanager_maxlag{clientid="Replica"} 11`,
-		`kafka_server_replicafetchermanager_failedpartitionscount{clientid="Replica"} 1`,
-		`kafka_server_fetcherlagmetrics_consumerlag{clientid="Replica",partition="1",topic="t"} 11`,
+		`kafka_server_replicafetchermanager_maxlag{clientId="Replica"} 11`,
+		`kafka_server_replicafetchermanager_failedpartitionscount{clientId="Replica"} 1`,
+		`kafka_server_fetcherlagmetrics_consumerlag{clientId="Replica",partition="1",topic="t"} 11`,
 		`leat_replication_lag{leader="2",partition="2",topic="t"} -1`,
 		`kafka_server_sessionexpirelistener_zookeeperexpires_total 1`,
 		`kafka_controller_controllerstats_uncleanleaderelections_total 1`,
 		`leat_tree_session 1`,
+		`leat_replication_bytes_total{direction="in"} 1010`,
+		`leat_reassignment_bytes_total{direction="out"} 20`,
+		`kafka_server_brokertopicmetrics_replicationbytesin_total 1010`,
+		`kafka_server_brokertopicmetrics_replicationbytesout_total 2020`,
+		`kafka_server_brokertopicmetrics_reassignmentbytesin_total 10`,
+		`kafka_server_brokertopicmetrics_reassignmentbytesout_total 20`,
+		`kafka_server_replicamanager_failedisrupdates_total 8`,
+		`kafka_server_replicafetchermanager_minfetchrate{clientId="Replica"} 2.5`,
+		`kafka_server_replicafetchermanager_deadthreadcount{clientId="Replica"} 0`,
+		`kafka_server_sessionexpirelistener_zookeepersyncconnects_total 14`,
+		`kafka_server_sessionexpirelistener_zookeeperdisconnects_total 13`,
+		`kafka_server_sessionexpirelistener_zookeeperauthfailures_total 12`,
+		`kafka_server_zookeeperclientmetrics_zookeeperrequestlatencyms_count 1`,
+		`kafka_server_zookeeperclientmetrics_zookeeperrequestlatencyms_sum 4`,
+		`leat_tree_request_duration_seconds_bucket{le="0.005"} 1`,
+		`leat_controller_event_duration_seconds_count{event="BrokerChange"} 2`,
+		`leat_controller_event_duration_seconds_count{event="Other"} 1`,
+		`leat_controller_event_wait_seconds_count 3`,
+		`kafka_controller_controllerstats_leaderelectionrateandtimems_count 2`,
+		`kafka_controller_controllerstats_leaderelectionrateandtimems{quantile="0.5"} 75`,
+		`kafka_controller_controllerstats_topicdeletionrateandtimems_count 0`,
+		`kafka_controller_controllereventmanager_eventqueuetimems_count 3`,
+		`kafka_controller_controllereventmanager_eventqueuesize 21`,
+		`kafka_controller_controllerchannelmanager_totalqueuesize 22`,
+		`kafka_controller_kafkacontroller_activebrokercount 23`,
+		`kafka_controller_kafkacontroller_fencedbrokercount 0`,
+		`kafka_controller_kafkacontroller_controllerstate 3`,
+		`kafka_controller_kafkacontroller_topicstodeletecount 24`,
+		`kafka_controller_kafkacontroller_topicsineligibletodeletecount 25`,
+		`kafka_controller_kafkacontroller_replicastodeletecount 26`,
+		`kafka_controller_kafkacontroller_replicasineligibletodeletecount 27`,
+		`leat_elections_total 7`,
+		`leat_requests_total{api="FetchFollower",version="17"} 1`,
+		`kafka_network_requestmetrics_requests_total{request="Fetch",version="17"} 2`,
+		`kafka_network_requestmetrics_requests_total{request="FetchConsumer",version="17"} 1`,
+		`kafka_network_requestmetrics_requests_total{request="FetchFollower",version="17"} 1`,
+		`kafka_network_requestmetrics_errors_total{error="NOT_LEADER_FOR_PARTITION",request="Fetch"} 2`,
+		`kafka_network_requestmetrics_totaltimems_count{request="FetchFollower"} 1`,
 	} {
 		require.Contains(t, text, want+"\n")
 	}
@@ -184,6 +238,28 @@ func TestNothingIsAskedOfMissingSources(t *testing.T) {
 	require.NotContains(t, text, "kafka_")
 }
 
+// Quantiles forget what is long past; counts do not.
+func TestQuantilesAreOfLate(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	m := New(Options{Now: func() time.Time { return now }})
+	m.options.Sources.Replication = func() Replication { return Replication{} }
+	m.Asked(20 * time.Second)
+	const name = "kafka_server_zookeeperclientmetrics_zookeeperrequestlatencyms"
+	expect := func(median, count string) {
+		t.Helper()
+		text := page(m, "?family=jmx")
+		require.Contains(t, text, name+`{quantile="0.5"} `+median+"\n")
+		require.Contains(t, text, name+"_count "+count+"\n")
+	}
+	expect("20000", "1")
+	now = now.Add(recently)
+	m.Asked(time.Millisecond)
+	m.Asked(time.Millisecond)
+	expect("0.875", "3")
+	now = now.Add(recently)
+	expect("0", "3")
+}
+
 func TestCountingDoesNotAllocate(t *testing.T) {
 	m := New(Options{})
 	m.Topic("t")
@@ -194,6 +270,10 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 		topic := m.Topic("t")
 		topic.Produced(1, 1)
 		topic.Fetched(1)
+		m.CopiedIn(1, true)
+		m.CopiedOut(1, true)
+		m.Asked(time.Millisecond)
+		m.Controlled(1, time.Second, time.Millisecond)
 	}))
 }
 

@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // The families that a page is made of.
 const (
@@ -14,15 +18,17 @@ const (
 type Name struct {
 	Family string
 	Name   string
-	Kind   string // counter, gauge or histogram
+	Kind   string // counter, gauge, histogram or summary
 	Labels []string
 	Help   string
 }
 
 // names is every metric but those of the Go runtime and the process.
-var names = []Name{
+var names = slices.Concat(ownNames, jmxNames, stateNames())
+
+var ownNames = []Name{
 	{familyLeat, "leat_build_info", "gauge", l("version", "go"), "Always 1; the labels tell the version of leat and of Go."},
-	{familyLeat, "leat_requests_total", "counter", l("api", "version"), "Requests answered, by API and version."},
+	{familyLeat, "leat_requests_total", "counter", l("api", "version"), "Requests answered, by API and version; those of followers are FetchFollower, not Fetch."},
 	{familyLeat, "leat_request_errors_total", "counter", l("api", "error"), "Error codes in answers, one for each item that has one."},
 	{familyLeat, "leat_request_bytes_total", "counter", l("api"), "Bytes of requests."},
 	{familyLeat, "leat_response_bytes_total", "counter", l("api"), "Bytes of answers."},
@@ -54,11 +60,27 @@ var names = []Name{
 	{familyLeat, "leat_dir_offline", "gauge", l("dir"), "1 when an I/O error took the data directory offline."},
 
 	{familyLeat, "leat_replication_lag", "gauge", l("topic", "partition", "leader"), "Offsets that a replica here is behind its leader; -1 before the leader has told."},
+	{familyLeat, "leat_replication_bytes_total", "counter", l("direction"), "Bytes of batches that followers here have copied (in) and that followers elsewhere were sent (out)."},
+	{familyLeat, "leat_reassignment_bytes_total", "counter", l("direction"), "Those of them for replicas that a reassignment adds."},
+	{familyLeat, "leat_replication_fetches_per_second_min", "gauge", nil, "Fetches a second, over the last minute, of the fetcher here that asks its leader least often; 0 without any."},
 	{familyLeat, "leat_isr_shrinks_total", "counter", nil, "Times that a partition led here lost a replica in sync."},
 	{familyLeat, "leat_isr_expands_total", "counter", nil, "Times that a partition led here gained a replica in sync."},
+	{familyLeat, "leat_isr_updates_failed_total", "counter", nil, "Times that the controller did not agree to an in-sync set of a partition led here."},
 	{familyLeat, "leat_tree_session", "gauge", nil, "1 while this broker has a session on ZooKeeper, or on its own tree, and is registered."},
 	{familyLeat, "leat_tree_sessions_total", "counter", nil, "Sessions that this broker has had, each with a registration of its own."},
+	{familyLeat, "leat_tree_connections_total", "counter", nil, "Connections to a ZooKeeper server on which the session began or went on."},
+	{familyLeat, "leat_tree_connections_lost_total", "counter", nil, "Times that the connection to a ZooKeeper server was lost."},
+	{familyLeat, "leat_tree_expirations_total", "counter", nil, "Sessions on ZooKeeper that have expired."},
+	{familyLeat, "leat_tree_identities_refused_total", "counter", nil, "Times that ZooKeeper did not take this broker's identity."},
+	{familyLeat, "leat_tree_request_duration_seconds", "histogram", nil, "Time from a request to ZooKeeper to its answer."},
 	{familyLeat, "leat_controller_epoch", "gauge", nil, "Epoch of the latest controller that this broker has heard of."},
+	{familyLeat, "leat_controller_events_waiting", "gauge", nil, "Events that the controller here has not looked at yet; 0 on other brokers."},
+	{familyLeat, "leat_controller_event_wait_seconds", "histogram", nil, "Time from an event to the moment at which the controller here looks at it."},
+	{familyLeat, "leat_controller_event_duration_seconds", "histogram", l("event"), "Time that the controller here took for an event, by what it was about."},
+	{familyLeat, "leat_controller_orders_waiting", "gauge", nil, "Requests of the controller here that wait for a broker to take them."},
+	{familyLeat, "leat_elections_total", "counter", nil, "Partitions whose leader this broker, as the controller, has changed."},
+	{familyLeat, "leat_unclean_elections_total", "counter", nil, "Partitions to which this broker, as the controller, gave a leader that was not in sync."},
+	{familyLeat, "leat_topics_deleting", "gauge", nil, "Topics that are marked for deletion and not gone yet, as the controller sees it; 0 on other brokers."},
 
 	{familyExporter, "kafka_brokers", "gauge", nil, "Brokers in the cluster."},
 	{familyExporter, "kafka_broker_info", "gauge", l("id", "address"), "Always 1; a broker's address."},
@@ -75,43 +97,6 @@ var names = []Name{
 	{familyExporter, "kafka_consumergroup_lag", "gauge", l("consumergroup", "topic", "partition"), "Offsets between committed and current offset."},
 	{familyExporter, "kafka_consumergroup_lag_sum", "gauge", l("consumergroup", "topic"), "Sum over a topic's partitions."},
 	{familyExporter, "kafka_consumergroup_members", "gauge", l("consumergroup"), "Members."},
-
-	{familyJMX, "kafka_server_replicamanager_underreplicatedpartitions", "gauge", nil, "Partitions led here with a replica out of sync."},
-	{familyJMX, "kafka_server_replicamanager_underminisrpartitioncount", "gauge", nil, "Partitions led here with fewer in sync than min.insync.replicas."},
-	{familyJMX, "kafka_server_replicamanager_partitioncount", "gauge", nil, "Partitions with a replica here."},
-	{familyJMX, "kafka_server_replicamanager_leadercount", "gauge", nil, "Partitions led here."},
-	{familyJMX, "kafka_controller_kafkacontroller_activecontrollercount", "gauge", nil, "1 when this broker is the controller."},
-	{familyJMX, "kafka_controller_kafkacontroller_offlinepartitionscount", "gauge", nil, "Partitions without a leader, as the controller sees it; 0 on other brokers."},
-	{familyJMX, "kafka_controller_kafkacontroller_preferredreplicaimbalancecount", "gauge", nil, "Partitions not led by their first replica, as the controller sees it; 0 on other brokers."},
-	{familyJMX, "kafka_controller_kafkacontroller_globalpartitioncount", "gauge", nil, "Partitions of the cluster, as the controller sees it; 0 on other brokers."},
-	{familyJMX, "kafka_controller_kafkacontroller_globaltopiccount", "gauge", nil, "Topics of the cluster, as the controller sees it; 0 on other brokers."},
-	{familyJMX, "kafka_controller_controllerstats_leaderelectionrateandtimems_total", "counter", nil, "Partitions whose leader changed, as seen by the controller."},
-	{familyJMX, "kafka_controller_controllerstats_uncleanleaderelections_total", "counter", nil, "Partitions whose new leader was not in sync, as seen by the controller."},
-	{familyJMX, "kafka_server_replicamanager_atminisrpartitioncount", "gauge", nil, "Partitions led here with just min.insync.replicas in sync."},
-	{familyJMX, "kafka_server_replicamanager_reassigningpartitions", "gauge", nil, "Partitions led here whose replicas are being changed."},
-	{familyJMX, "kafka_server_replicamanager_offlinereplicacount", "gauge", nil, "Replicas here whose data directory is offline."},
-	{familyJMX, "kafka_server_replicamanager_isrshrinks_total", "counter", nil, "Times that a partition led here lost a replica in sync."},
-	{familyJMX, "kafka_server_replicamanager_isrexpands_total", "counter", nil, "Times that a partition led here gained a replica in sync."},
-	{familyJMX, "kafka_server_replicafetchermanager_maxlag", "gauge", l("clientid"), "Offsets that the slowest replica here is behind its leader."},
-	{familyJMX, "kafka_server_replicafetchermanager_failedpartitionscount", "gauge", l("clientid"), "Replicas here that are not fetched until the controller says so."},
-	{familyJMX, "kafka_server_fetcherlagmetrics_consumerlag", "gauge", l("clientid", "topic", "partition"), "Offsets that a replica here is behind its leader."},
-	{familyJMX, "kafka_server_sessionexpirelistener_zookeeperexpires_total", "counter", nil, "ZooKeeper sessions that have expired."},
-	{familyJMX, "kafka_server_brokertopicmetrics_messagesin_total", "counter", l("topic"), "Records appended for producers."},
-	{familyJMX, "kafka_server_brokertopicmetrics_bytesin_total", "counter", l("topic"), "Bytes appended for producers."},
-	{familyJMX, "kafka_server_brokertopicmetrics_bytesout_total", "counter", l("topic"), "Bytes sent to consumers."},
-	{familyJMX, "kafka_server_brokertopicmetrics_totalproducerequests_total", "counter", l("topic"), "Partitions in Produce requests."},
-	{familyJMX, "kafka_server_brokertopicmetrics_totalfetchrequests_total", "counter", l("topic"), "Partitions in Fetch answers."},
-	{familyJMX, "kafka_server_brokertopicmetrics_failedproducerequests_total", "counter", l("topic"), "Partitions in Produce requests that were refused."},
-	{familyJMX, "kafka_server_brokertopicmetrics_failedfetchrequests_total", "counter", l("topic"), "Partitions in Fetch answers that had an error."},
-	{familyJMX, "kafka_log_log_size", "gauge", l("topic", "partition"), "Size of the log's data files in bytes."},
-	{familyJMX, "kafka_log_log_logstartoffset", "gauge", l("topic", "partition"), "First offset of the log."},
-	{familyJMX, "kafka_log_log_logendoffset", "gauge", l("topic", "partition"), "Offset that the next record gets."},
-	{familyJMX, "kafka_log_log_numlogsegments", "gauge", l("topic", "partition"), "Segments of the log."},
-	{familyJMX, "kafka_log_logmanager_offlinelogdirectorycount", "gauge", nil, "Data directories that are offline."},
-	{familyJMX, "kafka_cluster_partition_underminisr", "gauge", l("topic", "partition"), "1 when fewer are in sync than min.insync.replicas."},
-	{familyJMX, "kafka_cluster_partition_atminisr", "gauge", l("topic", "partition"), "1 when just min.insync.replicas are in sync."},
-	{familyJMX, "kafka_cluster_partition_replicascount", "gauge", l("topic", "partition"), "Replicas."},
-	{familyJMX, "kafka_server_socket_server_metrics_connection_count", "gauge", l("listener"), "Connections that are open."},
 }
 
 // Names returns the table, in the order of docs/metrics.md.

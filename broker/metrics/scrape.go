@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // serve asks the sources once and writes the families that are wanted.
@@ -64,6 +63,7 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	s.dirs()
 	s.cluster()
 	s.replication()
+	s.office()
 	watermarks := s.partitions()
 	s.groups(watermarks)
 }
@@ -82,38 +82,6 @@ func (s *scrape) flag(name string, v bool, labels ...string) {
 		n = 1
 	}
 	s.emit(name, n, labels...)
-}
-
-func (s *scrape) requests() {
-	for key := range s.m.apis {
-		a, name := &s.m.apis[key], kmsg.NameForKey(int16(key))
-		for version := range a.byVersion {
-			if n := a.byVersion[version].Load(); n > 0 {
-				s.emit("leat_requests_total", float64(n), name, strconv.Itoa(version))
-			}
-		}
-		for i := range a.byError {
-			if n := a.byError[i].Load(); n > 0 {
-				s.emit("leat_request_errors_total", float64(n), name, errorName(int16(i-1)))
-			}
-		}
-		s.volume(a, name)
-	}
-}
-
-// volume sends the bytes, times and panics of one request key that was used.
-func (s *scrape) volume(a *api, name string) {
-	if n := a.panics.Load(); n > 0 {
-		s.emit("leat_handler_panics_total", float64(n), name)
-	}
-	if in := a.in.Load(); in > 0 {
-		s.emit("leat_request_bytes_total", float64(in), name)
-		s.emit("leat_response_bytes_total", float64(a.out.Load()), name)
-	}
-	const histogram = "leat_request_duration_seconds"
-	if h, used := a.took.metric(descs[histogram], name); used && s.wanted[histogram] {
-		s.ch <- h
-	}
 }
 
 // errorName is Kafka's name of a code.

@@ -16,17 +16,36 @@ type Sources struct {
 	OpenFiles   func() int            // segment files
 	Waiting     func() int            // requests whose answer waits
 	Replication func() Replication
+	Office      func() Office
 }
 
 // Replication is this broker's part in its cluster. The counts are since the
 // start.
 type Replication struct {
 	Shrinks, Expands   uint64 // of in-sync sets
+	FailedUpdates      uint64 // of in-sync sets
 	Elections, Unclean uint64 // seen by this broker as the controller
 	Session            bool   // registered at present
 	Sessions           uint64
+	Ensemble           Ensemble
 	ControllerEpoch    int32
+	MinFetchRate       float64 // per second, of the slowest fetcher
 	Lags               []Lag
+}
+
+// Ensemble is what has become of connections to ZooKeeper.
+type Ensemble struct{ Connects, Disconnects, Expirations, Refused uint64 }
+
+// Office is the controller on this broker; zero while it is not in office.
+type Office struct {
+	State          int // by Kafka's numbers
+	Waiting        int // events
+	Orders         int // requests that wait for a broker
+	Brokers        int // registered
+	Topics         int // to be deleted
+	TopicsHeld     int // of these, those that wait for a broker
+	Replicas       int // to be deleted
+	ReplicasAbsent int // of these, those on brokers that are away
 }
 
 // Lag is how far a replica here is behind its leader.

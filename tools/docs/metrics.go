@@ -22,7 +22,8 @@ page has four families; ` + "`/metrics?family=leat,kafka_exporter`" + ` limits i
 | ` + "`go`" + ` | the Go runtime (` + "`go_…`" + `) and the process (` + "`process_…`" + `), as every Go program has them |
 
 At most ` + "`leat.metrics.partitions.max`" + ` partitions and ` + "`leat.metrics.groups.max`" + ` groups get series of their own, first by name;
-` + "`leat_series_left_out`" + ` says how many did not. Sums over all partitions are always whole.
+` + "`leat_series_left_out`" + ` says how many did not. Sums over all partitions are always whole. Quantiles in
+summaries are of the last five to ten minutes; numbers and sums are since the start.
 `
 
 // metricNames is docs/metrics.md.
