@@ -15,6 +15,7 @@ func (l *Log) DropDamage(offset int64) (end int64, err error) {
 	if err := l.usable(); err != nil {
 		return l.EndOffset(), err
 	}
+	defer l.cutting()()
 	list := *l.segments.Load()
 	n := floor(list, offset)
 	l.lowerRecoveryPoint(list[n].Base())

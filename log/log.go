@@ -93,6 +93,7 @@ type Log struct {
 	start    atomic.Int64
 	end      atomic.Int64
 	unstable atomic.Int64 // first offset of an undecided transaction, or none
+	cuts     atomic.Int64 // see Cuts
 	topicID  atomic.Pointer[[16]byte]
 	closed   atomic.Bool
 	failed   atomic.Pointer[IOError] // the first I/O error: no appends since

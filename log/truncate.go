@@ -24,6 +24,7 @@ func (l *Log) Truncate(offset int64) error {
 	if offset < l.FirstSegment() {
 		return l.restart(offset)
 	}
+	defer l.cutting()()
 	// The recovery point goes down first: whoever checkpoints it now, and then
 	// crashes, has the rest scanned.
 	l.lowerRecoveryPoint(offset)
@@ -49,6 +50,18 @@ func (l *Log) Truncate(offset int64) error {
 		return l.failRead("truncate", err)
 	}
 	return l.writeDirtyEpochs()
+}
+
+// Cuts is a number that another takes the place of whenever the log is about to lose
+// records at its end, and again when it has lost them. Who finds the same before and
+// after has read nothing that was written over what was there before.
+func (l *Log) Cuts() int64 { return l.cuts.Load() }
+
+// cutting notes that the log is about to be cut; it returns what is to be called when it
+// is. The caller holds mu.
+func (l *Log) cutting() (done func()) {
+	l.cuts.Add(1)
+	return func() { l.cuts.Add(1) }
 }
 
 // lowerRecoveryPoint takes back what was said to be on disk from an offset on. The caller
@@ -99,6 +112,7 @@ func (l *Log) TruncateFullyAndStartAt(offset int64) error {
 
 // restart makes the log empty. The caller holds mu and keeps syncs out.
 func (l *Log) restart(offset int64) error {
+	defer l.cutting()()
 	l.lowerRecoveryPoint(offset)
 	old := *l.segments.Load()
 	next, err := l.freshSegment(old, offset)

@@ -18,7 +18,7 @@ const (
 
 // Why a copy cannot go on for the moment.
 var (
-	errBehind  = errors.New("the log grows as fast as it is copied")
+	errBehind  = errors.New("the log grows or loses records as fast as it is copied")
 	errNoLog   = errors.New("the log to be copied is gone")
 	errDiverge = errors.New("the copy is not the beginning of the log")
 )
@@ -83,7 +83,8 @@ func (d *Dir) pace(ctx context.Context, n int, began time.Time) {
 }
 
 // fill copies up to most bytes, at least a batch, from the current log. It
-// returns 0 when the copy has all.
+// returns 0 when the copy has all. A follower's log may be cut and written anew
+// meanwhile: what was read then may be of both, and is dropped.
 func (d *Dir) fill(f *held, most int) (n int, err error) {
 	f.busy.Lock()
 	defer f.busy.Unlock()
@@ -91,12 +92,13 @@ func (d *Dir) fill(f *held, most int) (n int, err error) {
 	if h == nil || d.set.coming(f.partition) != f || h.dir.Err() != nil {
 		return 0, errNoLog
 	}
+	cuts := h.log.Cuts()
 	if err := align(f.log, h.log); err != nil {
 		return 0, d.copyFailed(err)
 	}
 	piece, err := read(h.log, f.log.EndOffset(), most)
-	if errors.Is(err, log.ErrOffsetOutOfRange) {
-		return 0, errBehind // retention was faster: align again
+	if errors.Is(err, log.ErrOffsetOutOfRange) || h.log.Cuts() != cuts {
+		return 0, errBehind // retention was faster, or a truncation: align again
 	}
 	if err != nil {
 		h.dir.logFailed(h.log, err)
