@@ -19,7 +19,7 @@ var Exceptions = []Exception{
 	// Goroutines that are waited for, but not by the function that starts them.
 	{"goroutine", "broker/server/drain.go", "drain", "waits for the connections; it ends when the last of them does, which drain hastens"},
 	{"goroutine", "cmd/leat/progress.go", "startMeter", "draws until the meter's stop, which waits for it"},
-	{"goroutine", "tools/spawn/spawn.go", "Start", "waits for the child process; Kill and Stop wait for it"},
+	{"goroutine", "tools/spawn/process.go", "wait", "waits for the child process; Kill and Stop wait for it"},
 	{"goroutine", "tools/bench/subject.go", "start", "waits for the child process; its end waits for it"},
 
 	// Results that say nothing new: the socket ends anyway.

@@ -3,7 +3,6 @@
 package spawn
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +14,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 )
 
@@ -56,15 +53,13 @@ type Broker struct {
 	// Addr is where clients connect, Admin where /metrics and /readyz are.
 	Addr, Admin string
 
-	cmd  *exec.Cmd
-	log  logBuffer
-	done chan struct{} // closed when the process has ended
-	err  error         // how it ended; read after done
+	Process
+	log logBuffer
 }
 
 // Start runs a broker and waits until it is ready.
 func Start(ctx context.Context, o Options) (*Broker, error) {
-	b := &Broker{Addr: o.Listen, Admin: o.Admin, done: make(chan struct{})}
+	b := &Broker{Addr: o.Listen, Admin: o.Admin}
 	for _, addr := range []*string{&b.Addr, &b.Admin} {
 		if *addr == "" {
 			free, err := FreeAddr()
@@ -78,17 +73,12 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	for _, s := range o.Set {
 		args = append(args, "--set", s)
 	}
-	b.cmd = exec.Command(o.Bin, args...)
-	b.cmd.Env = append(os.Environ(), o.Env...)
-	b.cmd.Stdout, b.cmd.Stderr = &b.log, &b.log
-	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := b.cmd.Start(); err != nil {
+	cmd := exec.Command(o.Bin, args...)
+	cmd.Env = append(os.Environ(), o.Env...)
+	cmd.Stdout, cmd.Stderr = &b.log, &b.log
+	if _, err := b.Process.Start(cmd, nil); err != nil {
 		return nil, fmt.Errorf("spawn: %w", err)
 	}
-	go func() {
-		b.err = b.cmd.Wait()
-		close(b.done)
-	}()
 	if err := b.awaitReady(ctx); err != nil {
 		return nil, errors.Join(err, b.Kill())
 	}
@@ -107,8 +97,8 @@ func (b *Broker) awaitReady(ctx context.Context) error {
 			}
 		}
 		select {
-		case <-b.done:
-			return fmt.Errorf("spawn: the broker ended before it was ready: %w\n%s", b.err, b.log.String())
+		case <-b.Done():
+			return fmt.Errorf("spawn: the broker ended before it was ready: %w\n%s", b.Err(), b.log.String())
 		case <-ctx.Done():
 			return fmt.Errorf("spawn: the broker was not ready: %w\n%s", ctx.Err(), b.log.String())
 		case <-tick.C:
@@ -116,40 +106,20 @@ func (b *Broker) awaitReady(ctx context.Context) error {
 	}
 }
 
-// Pid is the process id.
-func (b *Broker) Pid() int { return b.cmd.Process.Pid }
-
 // Log returns what the broker wrote so far: at most its first and last parts.
 func (b *Broker) Log() string { return b.log.String() }
-
-// Done is closed when the process has ended.
-func (b *Broker) Done() <-chan struct{} { return b.done }
-
-// Kill ends the broker as a crash does and waits for it.
-func (b *Broker) Kill() error {
-	err := b.cmd.Process.Kill()
-	<-b.done
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
-	}
-	return err
-}
 
 // Stop ends the broker by SIGTERM and returns an error unless it exits with 0
 // in time.
 func (b *Broker) Stop(ctx context.Context) error {
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+	limit := time.Minute
+	if at, ok := ctx.Deadline(); ok {
+		limit = time.Until(at)
 	}
-	select {
-	case <-b.done:
-		if b.err != nil {
-			return fmt.Errorf("spawn: the broker stopped badly: %w\n%s", b.err, b.log.String())
-		}
-		return nil
-	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("spawn: the broker did not stop: %w\n%s", ctx.Err(), b.log.String()), b.Kill())
+	if err := b.Process.Stop(limit); err != nil {
+		return fmt.Errorf("spawn: the broker stopped badly: %w\n%s", err, b.log.String())
 	}
+	return nil
 }
 
 // FreeAddr returns an address of 127.0.0.1 with a port nobody listens on.
@@ -159,37 +129,4 @@ func FreeAddr() (string, error) {
 		return "", fmt.Errorf("spawn: find a free port: %w", err)
 	}
 	return l.Addr().String(), l.Close()
-}
-
-// logBuffer keeps the beginning and the end of what is written to it.
-type logBuffer struct {
-	mu         sync.Mutex
-	head, tail bytes.Buffer
-}
-
-const keepLog = 64 << 10
-
-// Write keeps p; the middle of a long log is dropped.
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.head.Len() < keepLog {
-		l.head.Write(p)
-		return len(p), nil
-	}
-	l.tail.Write(p)
-	if over := l.tail.Len() - keepLog; over > keepLog {
-		l.tail.Next(over)
-	}
-	return len(p), nil
-}
-
-// String returns what is kept.
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.tail.Len() == 0 {
-		return l.head.String()
-	}
-	return l.head.String() + "\n…\n" + l.tail.String()
 }

@@ -13,13 +13,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
+
+	"github.com/leatmq/leat/tools/spawn"
 )
 
-// Server is one ZooKeeper server. Its methods may be called concurrently.
+// Server is one ZooKeeper server: a process, and where it serves. Its methods may
+// be called concurrently.
 type Server struct {
+	spawn.Process
 	// ID is its number in the ensemble, from 1.
 	ID int
 	// Addr is where clients connect, SecureAddr where they speak TLS.
@@ -27,10 +29,6 @@ type Server struct {
 
 	dir     string
 	command []string // put before the server's own
-
-	mu   sync.Mutex
-	cmd  *exec.Cmd     // of the latest start
-	done chan struct{} // closed when that process has ended
 }
 
 // jars are the class path. zookeeper.jar names most of what it needs itself;
@@ -103,8 +101,6 @@ func (s *Server) configure(o Options, members []string) error {
 
 // run starts the process.
 func (s *Server) run() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	paths := make([]string, len(jars))
 	for i, jar := range jars {
 		paths[i] = filepath.Join(jarDir, jar)
@@ -122,19 +118,9 @@ func (s *Server) run() error {
 		"-cp", strings.Join(paths, ":"), "org.apache.zookeeper.server.quorum.QuorumPeerMain", s.configFile())
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return errors.Join(fmt.Errorf("zookeeper: %w", err), log.Close())
+	if _, err := s.Start(cmd, log); err != nil {
+		return fmt.Errorf("zookeeper: %w", err)
 	}
-	done := make(chan struct{})
-	s.cmd, s.done = cmd, done
-	go func() {
-		defer close(done)
-		// A killed server ends with an error by nature; Log has any other cause.
-		if err := errors.Join(cmd.Wait(), log.Close()); err != nil {
-			return
-		}
-	}()
 	return nil
 }
 
@@ -147,53 +133,6 @@ func (s *Server) Log() string {
 		return err.Error()
 	}
 	return string(text)
-}
-
-func (s *Server) process() (*os.Process, chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cmd == nil {
-		return nil, nil
-	}
-	return s.cmd.Process, s.done
-}
-
-// Kill ends the server as a crash does and waits for it. Killing a dead one is
-// no error.
-func (s *Server) Kill() error {
-	process, done := s.process()
-	if process == nil {
-		return nil
-	}
-	err := process.Kill()
-	<-done
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
-	}
-	return err
-}
-
-// Pause freezes the server (SIGSTOP): connections stay open and nothing is
-// answered.
-func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
-
-// Resume lets a paused server go on.
-func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig syscall.Signal) error {
-	process, _ := s.process()
-	if process == nil {
-		return os.ErrProcessDone
-	}
-	return process.Signal(sig)
-}
-
-// Pid is the process id of the latest start, 0 if there was none.
-func (s *Server) Pid() int {
-	if process, _ := s.process(); process != nil {
-		return process.Pid
-	}
-	return 0
 }
 
 // Restart kills the server if it lives, starts it with the data and ports it
@@ -211,7 +150,6 @@ func (s *Server) Restart(ctx context.Context) error {
 // AwaitServing returns when the server serves clients: alone, or as a member of
 // a quorum.
 func (s *Server) AwaitServing(ctx context.Context) error {
-	_, done := s.process()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -219,7 +157,7 @@ func (s *Server) AwaitServing(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case <-done:
+		case <-s.Done():
 			return fmt.Errorf("zookeeper: server %d ended before it served:\n%s", s.ID, s.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("zookeeper: server %d does not serve: %w\n%s", s.ID, ctx.Err(), s.Log())

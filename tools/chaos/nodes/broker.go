@@ -9,25 +9,22 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
+
+	"github.com/leatmq/leat/tools/spawn"
 )
 
 // Broker is one broker: a process, a node, a disk. Its methods may be called
 // concurrently.
 type Broker struct {
 	*Node
+	spawn.Process
 	ID int
 
 	cluster *Cluster
 	disk    *disk
-
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	done   chan struct{} // closed when that process has ended
-	err    error         // how it ended; read after done
-	starts int
+	starts  atomic.Int32
 }
 
 func (c *Cluster) addBroker(ctx context.Context, id int) (*Broker, error) {
@@ -62,14 +59,8 @@ func (b *Broker) LogFile() string { return filepath.Join(b.cluster.o.Dir, b.Name
 
 // Start starts the process. It is no error that it lives already.
 func (b *Broker) Start() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.cmd != nil {
-		select {
-		case <-b.done:
-		default:
-			return nil
-		}
+	if b.Alive() {
+		return nil
 	}
 	line := append(b.enter(), b.cluster.o.Command...)
 	line = append(line, "--data-dir", b.disk.data(), "--listen", b.Addr(), "--admin-listen", b.Admin(), "--broker-id", strconv.Itoa(b.ID))
@@ -83,68 +74,20 @@ func (b *Broker) Start() error {
 	if err != nil {
 		return fmt.Errorf("nodes: %w", err)
 	}
-	b.starts++
-	if _, err := fmt.Fprintf(log, "==== start %d at %s\n", b.starts, time.Now().Format(time.RFC3339Nano)); err != nil {
+	if _, err := fmt.Fprintf(log, "==== start %d at %s\n", b.starts.Add(1), time.Now().Format(time.RFC3339Nano)); err != nil {
 		return errors.Join(err, log.Close())
 	}
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(append(os.Environ(), clockEnv+"="+b.clock()), b.cluster.o.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return errors.Join(fmt.Errorf("nodes: %w", err), log.Close())
+	if _, err := b.Process.Start(cmd, log); err != nil {
+		return fmt.Errorf("nodes: %w", err)
 	}
-	done := make(chan struct{})
-	b.cmd, b.done = cmd, done
-	b.serve(cmd, log, done)
 	return nil
-}
-
-// serve waits for the process in the background; Kill and Stop wait for that.
-func (b *Broker) serve(cmd *exec.Cmd, log *os.File, done chan struct{}) {
-	go func() {
-		err := errors.Join(cmd.Wait(), log.Close())
-		b.mu.Lock()
-		b.err = err
-		b.mu.Unlock()
-		close(done)
-	}()
-}
-
-func (b *Broker) process() (*os.Process, chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.cmd == nil {
-		return nil, nil
-	}
-	return b.cmd.Process, b.done
-}
-
-// Alive tells whether the process lives.
-func (b *Broker) Alive() bool {
-	process, done := b.process()
-	if process == nil {
-		return false
-	}
-	select {
-	case <-done:
-		return false
-	default:
-		return true
-	}
-}
-
-// Pid is the process id, 0 before the first start.
-func (b *Broker) Pid() int {
-	if process, _ := b.process(); process != nil {
-		return process.Pid
-	}
-	return 0
 }
 
 // Await returns when the broker takes connections.
 func (b *Broker) Await(ctx context.Context) error {
-	_, done := b.process()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	dial := net.Dialer{Timeout: time.Second}
@@ -153,7 +96,7 @@ func (b *Broker) Await(ctx context.Context) error {
 			return c.Close()
 		}
 		select {
-		case <-done:
+		case <-b.Done():
 			return fmt.Errorf("nodes: broker %d ended before it was ready (%s)", b.ID, b.LogFile())
 		case <-ctx.Done():
 			return fmt.Errorf("nodes: broker %d was not ready: %w (%s)", b.ID, ctx.Err(), b.LogFile())
@@ -162,53 +105,12 @@ func (b *Broker) Await(ctx context.Context) error {
 	}
 }
 
-// Kill ends the process as a crash does and waits for it.
-func (b *Broker) Kill() error {
-	process, done := b.process()
-	if process == nil {
-		return nil
-	}
-	err := process.Kill()
-	<-done
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
-	}
-	return err
-}
-
 // Stop ends the process by SIGTERM; if it does not go in time, by Kill, which is
-// an error.
+// an error. That it ended badly is none: its log says why, and a broker on a failed
+// disk has a reason.
 func (b *Broker) Stop(limit time.Duration) error {
-	process, done := b.process()
-	if process == nil {
-		return nil
-	}
-	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-deadline.C:
-		return errors.Join(fmt.Errorf("nodes: broker %d did not stop within %s of SIGTERM", b.ID, limit), b.Kill())
-	}
-}
-
-// Pause freezes the process, Resume lets it go on.
-func (b *Broker) Pause() error { return b.signal(syscall.SIGSTOP) }
-
-// Resume ends Pause.
-func (b *Broker) Resume() error { return b.signal(syscall.SIGCONT) }
-
-func (b *Broker) signal(s syscall.Signal) error {
-	process, _ := b.process()
-	if process == nil {
-		return os.ErrProcessDone
-	}
-	if err := process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+	if err := b.Process.Stop(limit); errors.Is(err, spawn.ErrSlow) {
+		return fmt.Errorf("nodes: broker %d: %w", b.ID, err)
 	}
 	return nil
 }
