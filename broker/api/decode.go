@@ -11,10 +11,19 @@ import (
 	"github.com/leatmq/leat/replication/channel"
 )
 
-// maxElements is how many elements the arrays of one request may have together.
-// An element is a few bytes on the wire and up to a hundred in memory, so this
-// bounds what a small frame can make of the broker's memory.
-const maxElements = 250_000
+// What one request may take in memory once it is decoded: least, which is more
+// than any client needs, or growth times its own size, whichever is more. An
+// element of a few bytes may take a hundred in memory, so a request of a
+// megabyte could otherwise take all there is. What brokers tell each other has
+// no largest size but that of a frame: it grows with the cluster, by less than
+// growth.
+const (
+	least  = 24 << 20
+	growth = 8
+)
+
+// memoryFor is what a request whose body has so many bytes may take.
+func memoryFor(body int) int { return max(least, growth*body) }
 
 // decode reads a request of kmsg's. The body is walked first, so that no length
 // in it makes kmsg allocate more than the body holds, and so that nulls and
@@ -25,7 +34,7 @@ const maxElements = 250_000
 // Errors: ErrMalformed, ErrTooMany.
 func decode(request kmsg.Request, r *server.Request) error {
 	l := layoutOf(kmsg.Key(r.Key))
-	w := walker{rest: r.Body, version: r.Version, flexible: r.Flexible, elements: maxElements}
+	w := walker{rest: r.Body, version: r.Version, flexible: r.Flexible, memory: memoryFor(len(r.Body))}
 	if err := w.walk(l.fields); err != nil {
 		return fmt.Errorf("%s version %d: %w", kmsg.Key(r.Key).Name(), r.Version, err)
 	}

@@ -61,7 +61,7 @@ type fetchPart struct {
 func (q *fetchRequest) decode(body []byte, version int16) error {
 	q.fetchTerms = fetchTerms{version: version, replica: -1, maxBytes: math.MaxInt32, sessionEpoch: session.Final}
 	q.parts, q.forgotten = q.parts[:0], q.forgotten[:0]
-	r := reader{rest: body, flexible: version >= flexibleFrom(kmsg.Fetch), elements: maxElements}
+	r := reader{rest: body, flexible: version >= flexibleFrom(kmsg.Fetch), elements: elementsIn(body)}
 	if version <= 14 {
 		q.replica = r.int32()
 	}

@@ -86,7 +86,7 @@ func (c *metadataCall) read(r *server.Request) error {
 	c.version, c.flexible = r.Version, r.Flexible
 	c.all, c.asks, c.byID = false, c.asks[:0], false
 	c.clusterOps, c.topics = false, false
-	in := reader{rest: r.Body, flexible: r.Flexible, elements: maxElements}
+	in := reader{rest: r.Body, flexible: r.Flexible, elements: elementsIn(r.Body)}
 	c.readTopics(&in)
 	c.autoCreate = c.version < 4 || in.int8() != 0
 	if c.version >= 8 && c.version <= 10 {

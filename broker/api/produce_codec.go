@@ -67,7 +67,7 @@ const keepParts = 4096
 //	v9  flexible
 func (c *produceCall) decode(body []byte, version int16) error {
 	c.version = version
-	r := reader{rest: body, flexible: version >= flexibleFrom(kmsg.Produce), elements: maxElements}
+	r := reader{rest: body, flexible: version >= flexibleFrom(kmsg.Produce), elements: elementsIn(body)}
 	if version >= 3 {
 		c.transactionID = r.nullable(false)
 		c.transactional = c.transactionID != nil

@@ -25,6 +25,7 @@ type field struct {
 	kind   byte    // 's' string, 'y' bytes, '[' array, '{' nullable struct
 	inside []field // of an array's element or a struct
 	plain  bool    // array element that is no struct
+	memory int     // of an array: what an element takes when decoded, without the arrays in it
 	null   int16   // first version in which null is allowed; math.MaxInt16: none
 	min    int16
 	max    int16
@@ -75,6 +76,7 @@ func (p *layoutParser) field(word string) field {
 		if len(f.inside) == 1 && f.inside[0].kind == '(' {
 			f.inside = f.inside[0].inside
 		}
+		f.memory = f.element()
 	case '(':
 		f.kind = '('
 		f.inside = p.fields(")")
@@ -88,6 +90,41 @@ func (p *layoutParser) field(word string) field {
 	}
 	f.suffix(word[1:])
 	return f
+}
+
+// element is what one element of an array takes in memory. What strings and
+// bytes hold is not counted: it takes as much on the wire.
+func (f *field) element() int {
+	if f.plain {
+		return f.inside[0].size()
+	}
+	return structSize(f.inside)
+}
+
+// size is what a field takes in memory, rounded up.
+func (f *field) size() int {
+	switch f.kind {
+	case 0:
+		return f.width
+	case 's':
+		if f.null < math.MaxInt16 {
+			return 8 + 16 // a pointer to it
+		}
+		return 16
+	case '{':
+		return 8 + structSize(f.inside)
+	}
+	return 24
+}
+
+// structSize is what a struct takes, with its tags, and what it may have in
+// versions that the layout leaves out.
+func structSize(fields []field) int {
+	n := 8 + 16
+	for i := range fields {
+		n += max(fields[i].size(), 8)
+	}
+	return n
 }
 
 func (p *layoutParser) closing() string {
@@ -128,7 +165,7 @@ type walker struct {
 	rest     []byte
 	version  int16
 	flexible bool
-	elements int // that may still come
+	memory   int // that may still be taken
 }
 
 // walk checks that body has the layout at the version. Bytes left over are
@@ -188,7 +225,7 @@ func (w *walker) array(f *field) error {
 	if n > len(w.rest) {
 		return fmt.Errorf("%w: %d elements in %d bytes", ErrMalformed, n, len(w.rest))
 	}
-	if w.elements -= n; w.elements < 0 {
+	if w.memory -= n * f.memory; w.memory < 0 {
 		return ErrTooMany
 	}
 	if f.plain && f.inside[0].width > 0 {

@@ -9,6 +9,11 @@ import (
 	"github.com/leatmq/leat/partition/topic"
 )
 
+// elementsIn is how many elements the arrays may have together of a body that is
+// read in place: more than any client needs, or one for each so many bytes,
+// whichever is more. An element takes about a hundred bytes in memory.
+func elementsIn(body []byte) int { return max(250_000, len(body)/16) }
+
 // reader reads the primitives of a Produce or Fetch body. After the first thing
 // that cannot be read everything reads as zero, and err says what was wrong.
 // What it gives points into the body.
