@@ -29,6 +29,7 @@ func (b *Broker) controllerOptions() controller.Options {
 		BrokerID: b.state.dirs.BrokerID(),
 		Send:     b.countElections(controller.Through(b.state.between.channel, b.interBroker())),
 		Reset:    b.state.between.channel.Reset,
+		Handled:  b.controlled,
 		Settings: b.settings,
 		Balance: func() controller.Balance {
 			return controller.Balance{

@@ -4,13 +4,13 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/leatmq/leat/broker/metrics"
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/replication/controller"
 	"github.com/leatmq/leat/replication/member"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/tree/zk"
 	"github.com/leatmq/leat/replication/znode"
 )
 
@@ -19,7 +19,9 @@ import (
 type counts struct {
 	shrinks, expands   atomic.Uint64 // of in-sync sets that it leads
 	elections, unclean atomic.Uint64 // that it made as the controller
+	failed             atomic.Uint64 // proposals of in-sync sets
 	sessions           atomic.Uint64
+	ensemble           [zk.Refused + 1]atomic.Uint64 // by zk.News
 }
 
 // countSession is a member.Task.
@@ -34,6 +36,8 @@ func (b *Broker) proposalAnswered(p partition.Proposal, a partition.Answer) {
 	if a.Verdict == partition.Committed {
 		b.countChange(p, len(a.ISR))
 		b.state.control.InSync(p.Partition, a.ISR)
+	} else {
+		b.counts.failed.Add(1)
 	}
 	b.state.partitions.Answered(p, a)
 }
@@ -116,25 +120,4 @@ func (b *Broker) noteOffline() {
 	case b.offline <- struct{}{}:
 	default: // it will be told already
 	}
-}
-
-// metricReplication is this broker's part in its cluster.
-func (b *Broker) metricReplication() metrics.Replication {
-	b.state.mu.RLock()
-	m, f := b.state.member, b.state.between.fetcher
-	b.state.mu.RUnlock()
-	out := metrics.Replication{
-		Shrinks: b.counts.shrinks.Load(), Expands: b.counts.expands.Load(), Sessions: b.counts.sessions.Load(),
-		Elections: b.counts.elections.Load(), Unclean: b.counts.unclean.Load(), ControllerEpoch: b.image().ControllerEpoch,
-	}
-	if m == nil {
-		return out
-	}
-	_, out.Session = m.Session()
-	for _, lag := range f.Lags() {
-		out.Lags = append(out.Lags, metrics.Lag{
-			Topic: lag.Partition.Topic, Partition: lag.Partition.Index, Leader: lag.Leader, Offsets: lag.Offsets, Failed: lag.Failed,
-		})
-	}
-	return out
 }

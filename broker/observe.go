@@ -134,6 +134,7 @@ func (b *Broker) sources() metrics.Sources {
 		OpenFiles:   b.openFiles,
 		Waiting:     b.waiting,
 		Replication: b.metricReplication,
+		Office:      b.metricOffice,
 	}
 }
 
@@ -210,14 +211,14 @@ func (b *Broker) metricPartition(set *partition.Set, t *image.Topic, index int32
 	p := &t.Partitions[index]
 	row := metrics.Partition{
 		Topic: t.Name, Index: index, Leader: p.Leader, Replicas: p.Replicas, ISR: p.ISR,
-		MinISR: min(b.config.Topic(t.Config).MinInsyncReplicas, len(p.Replicas)), Reassigning: p.Reassigning(),
+		MinISR: min(b.config.Topic(t.Config).MinInsyncReplicas, len(p.Replicas)),
 	}
 	r, err := set.Get(checkpoint.Partition{Topic: t.Name, Index: index})
 	if err != nil {
 		return row
 	}
 	l := r.Log()
-	row.Offline = r.Dir().Err() != nil
+	row.Offline, row.Reassigning = r.Dir().Err() != nil, r.Reassigning()
 	row.Here, row.Start, row.End, row.Bytes, row.Segments = true, l.StartOffset(), l.EndOffset(), l.Size(), l.Segments()
 	row.HighWatermark = max(set.HighWatermark(r.ID()), row.Start)
 	return row

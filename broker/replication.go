@@ -148,7 +148,7 @@ func (b *Broker) fetcherOptions(id int32) fetcher.Options {
 				Timeout:        b.config.Duration("replica.socket.timeout.ms"),
 			}
 		},
-		Quota: b.state.between.in, Now: b.now, Logger: b.logger,
+		Quota: b.state.between.in, Copied: b.copied, Now: b.now, Logger: b.logger,
 	}
 }
 

@@ -98,6 +98,9 @@ func (b *Broker) ensemble() (zk.Options, error) {
 		SessionTimeout: b.config.Duration("zookeeper.session.timeout.ms"),
 		MaxInFlight:    b.config.Int("zookeeper.max.in.flight.requests"),
 		ACL:            b.config.Bool("zookeeper.set.acl"),
+		Told:           b.told,
+		Asked:          b.metrics.Asked,
+		Now:            b.now,
 		Logger:         b.logger,
 	}
 	if !b.config.IsNull("zookeeper.connection.timeout.ms") {

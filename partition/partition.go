@@ -75,6 +75,8 @@ type State struct {
 	LeaderEpoch    int32
 	ISR            []int32
 	Replicas       []int32
+	Adding         []int32 // those of them that a reassignment adds
+	Removing       []int32 // and those that it will remove
 	PartitionEpoch int32
 	// LeaderRecovery is 1 after an unclean election (KIP-704). A leader has
 	// nothing to recover, and treats it as 0 at once.
@@ -100,6 +102,8 @@ type Replica struct {
 	// short is set when the log ends below the high watermark of its checkpoint:
 	// the disk has lost records that were shown.
 	short atomic.Bool
+
+	moving atomic.Pointer[reassignment] // nil: none is under way
 
 	watchers wait.List
 

@@ -87,6 +87,7 @@ func (r *Replica) accept(s State, same bool) (skip bool, err error) {
 	case s.PartitionEpoch < r.partitionEpoch:
 		return true, nil
 	}
+	r.moves(&s)
 	r.Log().Configure(s.Config)
 	return false, r.Log().SetTopicID(s.TopicID)
 }
@@ -108,6 +109,7 @@ func (r *Replica) retire() *isr.Progress {
 // that takes any order.
 func (r *Replica) forget() {
 	r.leader.Store(nil)
+	r.moving.Store(nil)
 	r.epoch.Store(-1)
 	r.partitionEpoch = -1
 }

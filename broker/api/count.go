@@ -2,6 +2,9 @@ package api
 
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatmq/leat/broker/metrics"
+	"github.com/leatmq/leat/log/checkpoint"
 )
 
 // countProduced counts what became of each partition of a Produce.
@@ -55,12 +58,12 @@ func (a *API) countFetched(c *fetchCall) {
 // countReplicated counts what goes out to a follower: against the bound of
 // replication, and not as what consumers get.
 func (a *API) countReplicated(c *fetchCall) {
-	if a.Cluster == nil || a.Cluster.Throttle == nil {
-		return
-	}
 	now := a.Now()
 	for i := range c.out.rows {
 		row := &c.out.rows[i]
+		if a.Metrics != nil {
+			a.Metrics.Error(metrics.FetchFollower, row.code)
+		}
 		n := row.bytes()
 		if n == 0 {
 			continue
@@ -73,7 +76,11 @@ func (a *API) countReplicated(c *fetchCall) {
 			}
 			name = t.Name
 		}
-		if a.Cluster.Throttle.Holds(name, row.index) {
+		if a.Metrics != nil {
+			r, err := a.Partitions.Get(checkpoint.Partition{Topic: name, Index: row.index})
+			a.Metrics.CopiedOut(n, err == nil && r.Adds(c.q.replica))
+		}
+		if a.Cluster != nil && a.Cluster.Throttle != nil && a.Cluster.Throttle.Holds(name, row.index) {
 			a.Cluster.Throttle.Record(now, n)
 		}
 	}

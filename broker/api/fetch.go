@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/leatmq/leat/broker/metrics"
 	"github.com/leatmq/leat/broker/server"
 	"github.com/leatmq/leat/broker/session"
 	"github.com/leatmq/leat/log/record"
@@ -50,6 +51,9 @@ func (a *API) fetch(_ context.Context, r *server.Request, w *server.Response) se
 	if err := c.q.decode(r.Body, r.Version); err != nil {
 		a.putFetch(c)
 		return r.Untrusted(err)
+	}
+	if c.q.replica >= 0 {
+		r.CountAs(metrics.FetchFollower)
 	}
 	c.begin(a.maxFetch(&c.q), r.Conn.Listener())
 	c.first = true

@@ -139,6 +139,15 @@ func TestNumbers(t *testing.T) {
 		`leat_dir_offline{dir="/e"} 1`,
 		`kafka_log_logmanager_offlinelogdirectorycount 1`,
 		`leat_connections{listener="PLAINTEXT"} 4`,
+	} {
+		require.Contains(t, text, want+"\n")
+	}
+	require.NotContains(t, text, `kafka_consumergroup_lag{consumergroup="g",partition="0",topic="elsewhere"}`)
+}
+
+func TestNumbersOfTheCluster(t *testing.T) {
+	text := page(busy(), "")
+	for _, want := range []string{
 		`kafka_controller_kafkacontroller_preferredreplicaimbalancecount 1`,
 		`kafka_controller_kafkacontroller_globalpartitioncount 3`,
 		`kafka_controller_kafkacontroller_globaltopiccount 2`,
@@ -191,7 +200,6 @@ func TestNumbers(t *testing.T) {
 	} {
 		require.Contains(t, text, want+"\n")
 	}
-	require.NotContains(t, text, `kafka_consumergroup_lag{consumergroup="g",partition="0",topic="elsewhere"}`)
 }
 
 // What the controller counts is told by one broker.

@@ -32,7 +32,7 @@ func (c *Conn) serveFrame(frame []byte) ending {
 	begun := c.server.config.Now()
 	err = c.call(h.key, &a.Response, c.handle)
 	if hook := c.server.config.Hooks.Handled; hook != nil {
-		hook(Handled{Key: h.key, Version: h.version, Bytes: lengthField + len(frame),
+		hook(Handled{Key: c.request.counted, Version: h.version, Bytes: lengthField + len(frame),
 			Outcome: c.outcome, Took: c.server.config.Now().Sub(begun)})
 	}
 	parked := c.request.deferred != nil
@@ -69,10 +69,10 @@ func (c *Conn) prepare(h header, size int) *answer {
 	}
 	c.request = Request{
 		Key: h.key, Version: h.version, CorrelationID: h.correlationID, ClientID: id,
-		Flexible: h.flexible, Body: h.body, Conn: c, Received: c.received, size: size,
+		Flexible: h.flexible, Body: h.body, Conn: c, Received: c.received, counted: h.key, size: size,
 	}
 	a := takeAnswer()
-	a.key, a.flexible, a.correlationID = h.key, h.flexible, h.correlationID
+	a.key, a.counted, a.flexible, a.correlationID = h.key, h.key, h.flexible, h.correlationID
 	a.size, a.received = size, c.received
 	c.current = a
 	return a

@@ -11,7 +11,8 @@ type Hooks struct {
 	Closed func(listener string, cause Cause)
 	// Refused: a connection was closed unused, because of a limit.
 	Refused func(listener string, cause Cause)
-	// Handled: a request was handled and answered, parked or dropped.
+	// Handled: a request was handled and answered, parked or dropped. Its key,
+	// as that of Sent, is what Request.CountAs has made it.
 	Handled func(Handled)
 	// Sent: an answer was written, sojourn after the request was received;
 	// bytes count length field and spliced ranges.

@@ -10,6 +10,7 @@ import (
 type answer struct {
 	Response
 	key           int16
+	counted       int16 // the key that Hooks.Sent is told
 	flexible      bool
 	correlationID int32
 	size          int // of the request
@@ -164,7 +165,7 @@ func (c *Conn) sentLocked() {
 		o.count--
 		o.size -= int64(a.size + len(a.Buf))
 		if sent != nil {
-			sent(a.key, a.bytes, c.server.config.Now().Sub(a.received))
+			sent(a.counted, a.bytes, c.server.config.Now().Sub(a.received))
 		}
 		a.give()
 		a = behind

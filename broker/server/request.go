@@ -50,13 +50,23 @@ type Request struct {
 	// Received is when its last byte was read.
 	Received time.Time
 
-	size     int // of the frame, length field excluded
+	counted  int16 // the key that Hooks are told
+	size     int   // of the frame, length field excluded
 	deferred *Deferred
 	cause    error
 }
 
 // Size returns the bytes of the whole request, header included.
 func (r *Request) Size() int { return r.size }
+
+// CountAs has Hooks told another key: requests of this one that are not like the
+// others. Handlers call it before they answer or park.
+func (r *Request) CountAs(key int16) {
+	r.counted = key
+	if a := r.Conn.current; a != nil {
+		a.counted = key
+	}
+}
 
 // Untrusted notes why the connection is to be closed and returns Close, so that
 // a handler can write `return r.Untrusted(err)`. The cause is logged and counted.

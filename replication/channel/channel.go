@@ -68,6 +68,18 @@ type Channel struct {
 	wake   chan struct{} // says that there are starts
 }
 
+// Waiting is how many parcels wait for their broker to have answered those before
+// them, or are on their way.
+func (c *Channel) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, q := range c.queues {
+		n += len(q.waiting)
+	}
+	return n
+}
+
 // New returns a channel to no broker.
 func New(o Options) *Channel {
 	if o.Timeout == 0 {

@@ -169,6 +169,7 @@ func (c *Control) assign(ctx context.Context, list []assignment) {
 func (c *Control) take(a *assignment, configs tuned) int16 {
 	st := partition.State{
 		TopicID: a.id, Leader: a.to.Leader, LeaderEpoch: a.to.LeaderEpoch, ISR: a.to.ISR, Replicas: a.to.Replicas,
+		Adding: a.to.AddingReplicas, Removing: a.to.RemovingReplicas,
 		PartitionEpoch: a.to.ZKVersion, LeaderRecovery: a.to.LeaderRecoveryState,
 		Config: *configs.configs[a.p.Topic], New: a.to.IsNew,
 	}

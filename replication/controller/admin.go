@@ -154,18 +154,29 @@ func (c *Controller) ConfigChanged(e image.Entity, config map[string]string) {
 // configured takes a configuration into account: partitions without a leader
 // may get one if unclean elections have come to be allowed.
 func (t *term) configured(e *event) error {
-	const key = "unclean.leader.election.enable"
-	before := t.im.Config(e.entity)[key]
+	allowed := t.allows(e)
 	t.show(t.im.With(plan.ConfigFound(t.im, e.entity, e.config).Changes))
-	was, now := t.unclean, t.c.o.Settings().UncleanElection
-	t.unclean = now
-	switch {
-	case now && !was:
+	t.unclean = t.c.o.Settings().UncleanElection
+	switch allowed {
+	case UncleanElectionEnabled:
 		return t.electUnclean(nil)
-	case e.entity.Type == image.TopicEntity && e.config[key] != before:
+	case UncleanElectionOfTopic:
 		return t.electUnclean([]string{e.entity.Name})
 	}
 	return nil
+}
+
+// allows says what a configuration that is not taken into account yet changes
+// about unclean elections; Idle: nothing.
+func (t *term) allows(e *event) State {
+	const key = "unclean.leader.election.enable"
+	switch {
+	case t.c.o.Settings().UncleanElection && !t.unclean:
+		return UncleanElectionEnabled
+	case e.entity.Type == image.TopicEntity && e.config[key] != t.im.Config(e.entity)[key]:
+		return UncleanElectionOfTopic
+	}
+	return Idle
 }
 
 func (t *term) electUnclean(topics []string) error {

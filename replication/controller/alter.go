@@ -21,7 +21,7 @@ func (c *Controller) AlterPartition(ctx context.Context, q *kmsg.AlterPartitionR
 	out.Version = q.Version
 	as := alterations(q)
 	var results []plan.AlterResult
-	_, err := c.answerBroker(ctx, &call{decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
+	_, err := c.answerBroker(ctx, &call{state: IsrChange, decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
 		step, results, err = plan.AlterPartition(im, plan.Asker{Broker: q.BrokerID, Epoch: q.BrokerEpoch}, as, s)
 		return step, err
 	}})
@@ -116,7 +116,7 @@ func ineligible(version int16) *kerr.Error {
 // plan.ErrStaleBrokerEpoch.
 func (c *Controller) ControlledShutdown(ctx context.Context, broker int32, epoch int64) (remaining []plan.Ref, err error) {
 	var left []plan.Ref
-	out, err := c.answerBroker(ctx, &call{decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
+	out, err := c.answerBroker(ctx, &call{state: ControlledShutdown, decide: func(im *image.Image, s plan.Settings) (step plan.Step, err error) {
 		step, left, err = plan.ControlledShutdown(im, broker, epoch, s)
 		return step, err
 	}})

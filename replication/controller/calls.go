@@ -29,6 +29,7 @@ const brokerPatience = 5 * time.Second
 
 // call is one request to the term's goroutine.
 type call struct {
+	state State // in which it is decided
 	// decide makes the step, and leaves its results where answer's reader finds
 	// them. It may run again if the write that it was part of failed.
 	decide func(*image.Image, plan.Settings) (plan.Step, error)

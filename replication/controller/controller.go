@@ -71,6 +71,10 @@ type Options struct {
 	// for each decision.
 	Settings func() plan.Settings
 
+	// Handled is told of each event that was handled in office. It must not block.
+	// Nil: nobody is.
+	Handled func(Work)
+
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default()
 }
@@ -91,6 +95,7 @@ type Controller struct {
 
 	session atomic.Pointer[member.Session] // the latest that Serve was given
 	term    atomic.Pointer[term]           // the present term in office
+	state   atomic.Int32                   // a State
 }
 
 // New returns a controller that does nothing until Run.
@@ -100,6 +105,9 @@ func New(o Options) *Controller {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Handled == nil {
+		o.Handled = func(Work) {}
 	}
 	if o.Reset == nil {
 		o.Reset = func() {}

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -34,6 +35,7 @@ const (
 type event struct {
 	kind eventKind
 	name string // of a topic, or the id of a broker whose registration has changed
+	at   time.Time
 
 	call   *call
 	broker int32
@@ -52,6 +54,7 @@ func (e *event) again() bool {
 // answers must not block; calls are bounded by those who wait for them.
 type inbox struct {
 	ready chan struct{} // holds one value while events wait
+	now   func() time.Time
 
 	mu     sync.Mutex
 	events []event
@@ -65,8 +68,8 @@ type watchKey struct {
 	name string
 }
 
-func newInbox() *inbox {
-	return &inbox{ready: make(chan struct{}, 1), waits: map[watchKey]bool{}}
+func newInbox(now func() time.Time) *inbox {
+	return &inbox{now: now, ready: make(chan struct{}, 1), waits: map[watchKey]bool{}}
 }
 
 // put adds an event; false if nobody reads any more.
@@ -83,6 +86,7 @@ func (b *inbox) put(e event) bool {
 		}
 		b.waits[key] = true
 	}
+	e.at = b.now()
 	b.events = append(b.events, e)
 	select {
 	case b.ready <- struct{}{}:
@@ -115,6 +119,13 @@ func (b *inbox) take() []event {
 		}
 	}
 	return head
+}
+
+// len is how many events wait.
+func (b *inbox) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.events)
 }
 
 // close refuses what comes from now on, and returns what still waited.

@@ -19,7 +19,7 @@ type CreateOptions struct {
 // down, but of which brokers did not know in time, is ErrPending. The error is
 // for all of them.
 func (c *Controller) CreateTopics(ctx context.Context, specs []plan.TopicSpec, o CreateOptions) ([]plan.TopicResult, error) {
-	return collect(ctx, c, decision[plan.TopicResult]{validateOnly: o.ValidateOnly, pending: topicPending,
+	return collect(ctx, c, decision[plan.TopicResult]{state: TopicChange, validateOnly: o.ValidateOnly, pending: topicPending,
 		decide: func(im *image.Image, s plan.Settings) (plan.Step, []plan.TopicResult) {
 			return plan.CreateTopics(im, specs, s)
 		}})
@@ -29,7 +29,7 @@ func (c *Controller) CreateTopics(ctx context.Context, specs []plan.TopicSpec, o
 // own topics as their settings say, with as many replicas as there are brokers
 // if the setting asks for more.
 func (c *Controller) AutoCreate(ctx context.Context, names []string) ([]plan.TopicResult, error) {
-	return collect(ctx, c, decision[plan.TopicResult]{pending: topicPending,
+	return collect(ctx, c, decision[plan.TopicResult]{state: TopicChange, pending: topicPending,
 		decide: func(im *image.Image, s plan.Settings) (plan.Step, []plan.TopicResult) {
 			specs := make([]plan.TopicSpec, len(names))
 			for i, name := range names {
@@ -53,6 +53,7 @@ func (c *Controller) DeleteTopics(ctx context.Context, refs []plan.TopicRef) ([]
 	var gone []<-chan error // by result; nil: not deleted
 	var results []plan.TopicResult
 	k := &call{
+		state: TopicDeletion,
 		decide: func(im *image.Image, s plan.Settings) (step plan.Step, _ error) {
 			step, results = plan.DeleteTopics(im, refs, s)
 			return step, nil
@@ -96,7 +97,7 @@ func within(ctx context.Context, gone <-chan error) error {
 
 // CreatePartitions adds partitions to topics; it returns as CreateTopics does.
 func (c *Controller) CreatePartitions(ctx context.Context, specs []plan.PartitionsSpec, o CreateOptions) ([]plan.TopicResult, error) {
-	return collect(ctx, c, decision[plan.TopicResult]{validateOnly: o.ValidateOnly, pending: topicPending,
+	return collect(ctx, c, decision[plan.TopicResult]{state: TopicChange, validateOnly: o.ValidateOnly, pending: topicPending,
 		decide: func(im *image.Image, s plan.Settings) (plan.Step, []plan.TopicResult) {
 			return plan.CreatePartitions(im, specs, s)
 		}})
@@ -106,7 +107,7 @@ func (c *Controller) CreatePartitions(ctx context.Context, specs []plan.Partitio
 // which those that need no election are left out of the results. It returns
 // when those elected lead.
 func (c *Controller) ElectLeaders(ctx context.Context, how plan.Election, refs []plan.Ref) ([]plan.ElectResult, error) {
-	return collect(ctx, c, decision[plan.ElectResult]{pending: electPending,
+	return collect(ctx, c, decision[plan.ElectResult]{state: ManualBalance, pending: electPending,
 		decide: func(im *image.Image, s plan.Settings) (plan.Step, []plan.ElectResult) {
 			return plan.ElectLeaders(im, how, refs, s)
 		}})
@@ -115,7 +116,7 @@ func (c *Controller) ElectLeaders(ctx context.Context, how plan.Election, refs [
 // Reassign starts or cancels reassignments (KIP-455), and returns when they are
 // written down and brokers know.
 func (c *Controller) Reassign(ctx context.Context, rs []plan.Reassignment) ([]plan.ElectResult, error) {
-	return collect(ctx, c, decision[plan.ElectResult]{pending: electPending,
+	return collect(ctx, c, decision[plan.ElectResult]{state: AlterReassignment, pending: electPending,
 		decide: func(im *image.Image, s plan.Settings) (plan.Step, []plan.ElectResult) {
 			return plan.Reassign(im, rs, s)
 		}})
@@ -136,7 +137,7 @@ func (c *Controller) ListReassignments(ctx context.Context, refs []plan.Ref) ([]
 			all = append(all, Reassigning{Ref: ref, Replicas: p.Replicas, Adding: p.Adding, Removing: p.Removing})
 		}
 	}
-	_, err := c.ask(ctx, &call{decide: func(im *image.Image, _ plan.Settings) (plan.Step, error) {
+	_, err := c.ask(ctx, &call{state: ListReassignments, decide: func(im *image.Image, _ plan.Settings) (plan.Step, error) {
 		all = nil
 		for _, ref := range refs {
 			add(ref, im.Partition(ref.Topic, ref.Partition))
@@ -159,6 +160,7 @@ func (c *Controller) ListReassignments(ctx context.Context, refs []plan.Ref) ([]
 
 // decision is what a call decides, with a result for each part of it.
 type decision[R any] struct {
+	state        State
 	validateOnly bool
 	decide       func(*image.Image, plan.Settings) (plan.Step, []R)
 	pending      func(*R) // notes that a success is not known to be obeyed
@@ -168,7 +170,7 @@ type decision[R any] struct {
 // of the decision that was carried out.
 func collect[R any](ctx context.Context, c *Controller, d decision[R]) ([]R, error) {
 	var results []R
-	out, err := c.ask(ctx, &call{decide: func(im *image.Image, s plan.Settings) (plan.Step, error) {
+	out, err := c.ask(ctx, &call{state: d.state, decide: func(im *image.Image, s plan.Settings) (plan.Step, error) {
 		var step plan.Step
 		step, results = d.decide(im, s)
 		if d.validateOnly {

@@ -44,7 +44,7 @@ type watched struct {
 func newTerm(c *Controller, s member.Session, epoch, epochNode int32) *term {
 	return &term{
 		c: c, tree: s.Tree, epoch: epoch, epochNode: epochNode,
-		inbox: newInbox(), done: make(chan struct{}),
+		inbox: newInbox(c.o.Now), done: make(chan struct{}),
 		im: image.Empty(), announced: image.Empty(),
 		watched: watched{brokers: map[int32]int64{}, topics: map[string]bool{}},
 		waiters: map[string][]chan error{},
@@ -63,7 +63,7 @@ const (
 // lost.
 func (t *term) run(ctx context.Context) error {
 	began := t.c.o.Now()
-	if err := t.takeOver(ctx); err != nil {
+	if err := t.during(ControllerChange, t.soon(), func() error { return t.takeOver(ctx) }); err != nil {
 		return fmt.Errorf("take over: %w", err)
 	}
 	t.c.o.Logger.Info("controller in office", "epoch", t.epoch, "brokers", len(t.im.Brokers()), "topics", len(t.im.Topics()),
@@ -84,20 +84,22 @@ func (t *term) next(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-t.balance.C:
-		return t.rebalance()
+		return t.during(AutoBalance, t.soon(), t.rebalance)
 	case <-t.relist:
 		t.relist = nil
-		return t.lookForTopics()
+		return t.during(TopicChange, t.soon(), t.lookForTopics)
 	case <-t.inbox.ready:
 	}
 	events := t.inbox.take()
 	if len(events) == 0 {
 		return nil
 	}
-	if events[0].kind == called {
-		return t.serve(events)
-	}
-	return t.handle(&events[0])
+	return t.during(t.stateOf(&events[0]), events, func() error {
+		if events[0].kind == called {
+			return t.serve(events)
+		}
+		return t.handle(&events[0])
+	})
 }
 
 // handle decides about one event. An error ends the term.

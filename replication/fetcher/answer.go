@@ -82,6 +82,7 @@ func (l *loop) copy(p *part, w *row) {
 			l.hurt(p, err)
 			return
 		}
+		l.f.o.Copied(p.a.Partition, len(w.records))
 	}
 	if err := p.replica.Advance(w.high, w.start); err != nil {
 		l.hurt(p, err)

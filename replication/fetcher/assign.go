@@ -106,6 +106,19 @@ func (f *Fetcher) Resize() {
 	}
 }
 
+// minRate is MinRate.
+func (f *Fetcher) minRate() float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now, rate, first := f.o.Now(), 0.0, true
+	for _, l := range f.loops {
+		if r := l.asked.Rate(now); first || r < rate {
+			rate, first = r, false
+		}
+	}
+	return rate
+}
+
 // loopOf is which of n loops a partition falls to; Kafka's rule.
 func loopOf(p checkpoint.Partition, n int) int32 {
 	var hash int32

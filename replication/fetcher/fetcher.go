@@ -85,6 +85,9 @@ type Options struct {
 	// Quota bounds what comes in (follower.replication.throttled.rate); nil:
 	// nothing does.
 	Quota *throttle.Quota
+	// Copied is told how much has been written to a partition. It must not block.
+	// Nil: nobody is.
+	Copied func(p checkpoint.Partition, bytes int)
 	// Now tells the time; nil: time.Now.
 	Now func() time.Time
 	// Logger; nil: slog.Default().
@@ -136,6 +139,9 @@ func New(o Options) *Fetcher {
 	if o.BrokerEpoch == nil {
 		o.BrokerEpoch = func() int64 { return -1 }
 	}
+	if o.Copied == nil {
+		o.Copied = func(checkpoint.Partition, int) {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -169,6 +175,10 @@ type Lag struct {
 	// Failed: nothing is fetched until the next Follow.
 	Failed bool
 }
+
+// MinRate is how often a second, over the last minute, the loop asks that asks
+// least often; 0 where there is none.
+func (f *Fetcher) MinRate() float64 { return f.minRate() }
 
 // Lags returns how far each partition is behind, in no particular order.
 func (f *Fetcher) Lags() []Lag { return f.lags() }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatmq/leat/client/wire"
 	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/replication/throttle"
 )
 
 // loop fetches from one leader. Fields under Fetcher.mu apart, everything is its
@@ -23,6 +24,7 @@ type loop struct {
 	polling *wire.Conn                           // closing it ends the fetch under way
 	mayCut  time.Time                            // when that may be done next
 	cut     bool                                 // it was done
+	asked   throttle.Meter                       // counts fetches, not bytes
 
 	kick chan struct{} // has room for one: there is something in the inbox
 
@@ -59,6 +61,7 @@ func newLoop(f *Fetcher, key loopKey) *loop {
 		log:    f.o.Logger.With("leader", key.leader),
 		inbox:  make(map[checkpoint.Partition]*assignment),
 		kick:   make(chan struct{}, 1),
+		asked:  throttle.NewMeter(6, 10*time.Second),
 		parts:  make(map[checkpoint.Partition]*part),
 		byID:   make(map[idKey]*part),
 		byName: make(map[nameKey]*part),
@@ -142,6 +145,7 @@ func (l *loop) beginPoll() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	l.polling = l.conn
+	l.asked.Record(l.f.o.Now(), 1)
 	return l.mayCut, true
 }
 

@@ -113,6 +113,9 @@ func (t *Tree) event(e zk.Event) {
 		if t.state.get() == connected {
 			t.log.Log(context.Background(), t.news(), "ZooKeeper connection lost; the session waits for another one", "id", fmt.Sprintf("%#x", t.state.session()))
 			t.state.set(waiting)
+			if !t.moving.Load() {
+				t.o.Told(Disconnected)
+			}
 		}
 	case zk.StateExpired:
 		t.expire()
@@ -139,6 +142,9 @@ func (t *Tree) resume() {
 		t.log.Log(context.Background(), t.news(), "ZooKeeper session goes on", "id", fmt.Sprintf("%#x", id), "server", t.conn.Server())
 	}
 	t.state.set(connected)
+	if !t.moving.Swap(false) {
+		t.o.Told(Connected)
+	}
 }
 
 // news is how loud the loss of a connection is told: not at all by default while
@@ -156,6 +162,7 @@ func (t *Tree) expire() {
 	if t.state.set(expired) {
 		t.log.Warn("ZooKeeper session has expired", "id", fmt.Sprintf("%#x", t.state.session()))
 		t.watches.expire()
+		t.o.Told(Expired)
 	}
 }
 
@@ -202,7 +209,10 @@ func (t *Tree) once(request func() error) error {
 	if err := t.state.await(); err != nil {
 		return err
 	}
-	return request()
+	began := t.o.Now()
+	err := request()
+	t.o.Asked(t.o.Now().Sub(began))
+	return err
 }
 
 // recover makes of a lost answer nil, when the session goes on, or the error

@@ -59,9 +59,25 @@ type Options struct {
 	Auth []Auth
 	// TLS is nil for plain connections.
 	TLS *tls.Config
+	// Told is told what becomes of the session's connections. Nil: nobody is.
+	Told func(News)
+	// Asked is told how long each request took. Nil: nobody is. Neither may block.
+	Asked func(took time.Duration)
+	Now   func() time.Time // nil: time.Now
 	// Logger is nil for none.
 	Logger *slog.Logger
 }
+
+// News is what has become of a session.
+type News int8
+
+// The news.
+const (
+	Connected    News = iota // it has begun, or goes on, on a connection
+	Disconnected             // the connection is lost
+	Expired                  // the session has expired
+	Refused                  // an identity was not taken
+)
 
 // Auth is an identity: Scheme "digest" has "user:password" as Data.
 type Auth struct {
@@ -89,6 +105,7 @@ type Tree struct {
 	slots  chan struct{} // one for each request in flight
 	ready  chan struct{} // closed when conn is set
 	opened atomic.Bool   // losing the connection is news
+	moving atomic.Bool   // the connection was given up, and the next is due
 
 	sentinel chan (<-chan zk.Event) // gives guard the sentinel's watch
 	zxid     atomic.Int64           // of the latest change known
@@ -146,6 +163,15 @@ func (o Options) withDefaults() Options {
 	if o.Chroot == "/" {
 		o.Chroot = ""
 	}
+	if o.Told == nil {
+		o.Told = func(News) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Asked == nil {
+		o.Asked = func(time.Duration) {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -177,10 +203,12 @@ func (t *Tree) establish() error {
 		return err
 	}
 	t.sentinel <- hit
+	t.moving.Store(true)
 	t.dialer.hangUp()
 	for _, a := range t.o.Auth {
 		err := t.ask(func() error { return t.conn.AddAuth(a.Scheme, a.Data) })
 		if err != nil {
+			t.o.Told(Refused)
 			return fmt.Errorf("zookeeper: %s authentication: %w", a.Scheme, err)
 		}
 	}
