@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/leatmq/leat/tools/bench/probe"
 )
 
 // TestMain lets the test binary be the null broker, as the bench binary is.
@@ -75,6 +77,55 @@ func TestFlags(t *testing.T) {
 	require.Equal(t, 3, o.subjects[1].members)
 	_, err = parse([]string{"--cluster", "--leat", "none", "--kafka-home", ""})
 	require.Error(t, err)
+}
+
+func TestFailoverFlags(t *testing.T) {
+	for _, args := range [][]string{{"--session", "10ms"}, {"--partitions", "2"}, {"--scenarios", "none"}, {"--leat", "none", "--kafka-home", ""}} {
+		_, err := parse(append([]string{"--failover"}, args...))
+		require.Error(t, err, args)
+	}
+	o, err := parse([]string{"--failover"})
+	require.NoError(t, err)
+	require.Equal(t, 10, o.rounds)
+	require.True(t, o.failover.build)
+	require.Len(t, o.failover.faults, 4)
+	o, err = parse([]string{"--failover", "--leat", os.Args[0], "--kafka-home", "", "--rounds", "3", "--session", "2s", "--scenarios", "restart, kill-leader"})
+	require.NoError(t, err)
+	require.Equal(t, 3, o.rounds)
+	require.False(t, o.failover.build)
+	require.Equal(t, "restart", o.failover.faults[0].name)
+	all := failoverSubjects(o.failover.subjects(o.failover.leat), o.failover.session)
+	require.Len(t, all, 1)
+	require.Contains(t, all[0].command, "zookeeper.session.timeout.ms=2000")
+}
+
+func TestOutcome(t *testing.T) {
+	of := func(subject, figure string, seconds float64, b bound) sample {
+		return sample{Scenario: "s", Subject: subject, Figure: figure, Seconds: seconds, Bound: b}
+	}
+	samples := []sample{of("leat", "led", 0.5, bound{1, "p99"}), of("leat", "followed", 3, bound{})}
+	samples[0].Errors = 2
+	for range 200 {
+		samples = append(samples, of("leat", "led", 0.25, bound{1, "p99"}))
+	}
+	samples = append(samples, of("leat", "led", 1.5, bound{1, "p99"}), of("leat", "stall", 0.6, bound{0.5, "all"}), of("kafka", "led", 1.25, bound{1, "p99"}))
+	lines := outcome(samples)
+	require.Len(t, lines, 4)
+	require.Equal(t, probe.Quantiles{N: 202, P50: 0.25, P99: 0.25, Max: 1.5}, lines[0].Seconds)
+	require.Equal(t, []string{"kept", "", "missed", "missed"}, []string{lines[0].verdict(), lines[1].verdict(), lines[2].verdict(), lines[3].verdict()})
+	require.Equal(t, []int{2, 2, 2, 0}, []int{lines[0].Errors, lines[1].Errors, lines[2].Errors, lines[3].Errors}, "of the whole scenario")
+	var b bytes.Buffer
+	require.NoError(t, outcomeTable(&b, lines))
+	require.Contains(t, b.String(), "p99 < 1.0")
+	require.Contains(t, b.String(), "1.500")
+}
+
+func TestReplicated(t *testing.T) {
+	topic := replicated("t", 3, 0, 1, 2, 3)
+	require.Len(t, topic.ReplicaAssignment, 4)
+	require.Equal(t, []int32{1, 2, 0}, topic.ReplicaAssignment[1].Replicas)
+	require.Equal(t, []int32{0, 1, 2}, topic.ReplicaAssignment[3].Replicas)
+	require.Equal(t, int32(3), topic.ReplicaAssignment[3].Partition)
 }
 
 func TestProc(t *testing.T) {

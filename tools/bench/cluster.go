@@ -46,12 +46,13 @@ func java() string {
 	return "java"
 }
 
-// What a Kafka broker is configured with: nothing but where things are.
+// What a Kafka broker is configured with: where things are, and its settings.
 const (
 	kafkaProperties = `broker.id={id}
 listeners=PLAINTEXT://{host}:{port}
 log.dirs={dir}
 zookeeper.connect={zookeeper}
+{settings}
 `
 	kafkaLog4j = `log4j.rootLogger=WARN, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
@@ -68,7 +69,7 @@ func prepareKafka(dir string, replace *strings.Replacer) error {
 
 // makeTopics makes a topic for each connection, with one partition that all brokers
 // have and that they lead by turns, and waits until all are in sync.
-func makeTopics(ctx context.Context, address string, members, connections int) (err error) {
+func makeTopics(ctx context.Context, address string, members, connections int) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(address))
 	if err != nil {
 		return err
@@ -77,43 +78,66 @@ func makeTopics(ctx context.Context, address string, members, connections int) (
 	if err := await(ctx, client, func(m *kmsg.MetadataResponse) bool { return len(m.Brokers) == members }); err != nil {
 		return fmt.Errorf("waiting for %d brokers: %w", members, err)
 	}
-	q := kmsg.NewPtrCreateTopicsRequest()
-	q.TimeoutMillis = 30_000
+	var topics []kmsg.CreateTopicsRequestTopic
 	for i := range connections {
-		t := kmsg.NewCreateTopicsRequestTopic()
-		t.Topic, t.NumPartitions, t.ReplicationFactor = load.Topic(i), -1, -1
+		topics = append(topics, replicated(load.Topic(i), members, i))
+	}
+	return create(ctx, client, topics...)
+}
+
+// replicated is a topic that all brokers have, with a partition for each of the leaders.
+func replicated(name string, members int, leaders ...int) kmsg.CreateTopicsRequestTopic {
+	t := kmsg.NewCreateTopicsRequestTopic()
+	t.Topic, t.NumPartitions, t.ReplicationFactor = name, -1, -1
+	for p, leader := range leaders {
 		a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		a.Partition = int32(p)
 		for j := range members {
-			a.Replicas = append(a.Replicas, int32((i+j)%members))
+			a.Replicas = append(a.Replicas, int32((leader+j)%members))
 		}
 		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
-		c := kmsg.NewCreateTopicsRequestTopicConfig()
-		c.Name, c.Value = "min.insync.replicas", kmsg.StringPtr("2")
-		t.Configs = append(t.Configs, c)
-		q.Topics = append(q.Topics, t)
 	}
+	c := kmsg.NewCreateTopicsRequestTopicConfig()
+	c.Name, c.Value = "min.insync.replicas", kmsg.StringPtr("2")
+	t.Configs = append(t.Configs, c)
+	return t
+}
+
+// create makes topics that are the cluster's only ones, and waits until all their
+// replicas are in sync.
+func create(ctx context.Context, client *kgo.Client, topics ...kmsg.CreateTopicsRequestTopic) error {
+	if len(topics) == 0 {
+		return nil
+	}
+	q := kmsg.NewPtrCreateTopicsRequest()
+	q.TimeoutMillis, q.Topics = 30_000, topics
 	made, err := q.RequestWith(ctx, client)
 	if err != nil {
 		return err
 	}
 	for _, t := range made.Topics {
-		if err := kerr.ErrorForCode(t.ErrorCode); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		err := kerr.ErrorForCode(t.ErrorCode)
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) && !errors.Is(err, kerr.RequestTimedOut) { // the last is still at it
 			return fmt.Errorf("topic %s: %w", t.Topic, err)
 		}
+	}
+	partitions := 0
+	for _, t := range topics {
+		partitions += len(t.ReplicaAssignment)
 	}
 	err = await(ctx, client, func(m *kmsg.MetadataResponse) bool {
 		inSync := 0
 		for _, t := range m.Topics {
 			for _, p := range t.Partitions {
-				if len(p.ISR) == members {
+				if len(p.ISR) == len(p.Replicas) {
 					inSync++
 				}
 			}
 		}
-		return inSync == connections
+		return inSync == partitions
 	})
 	if err != nil {
-		return fmt.Errorf("waiting for %d partitions with all replicas in sync: %w", connections, err)
+		return fmt.Errorf("waiting for %d partitions with all replicas in sync: %w", partitions, err)
 	}
 	return nil
 }

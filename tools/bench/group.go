@@ -36,7 +36,7 @@ func (s subject) startIn(ctx context.Context, g *group, of scenario) (err error)
 		return err
 	}
 	if s.members == 0 {
-		p, err := s.start(ctx, dir+"/data")
+		p, err := s.launch(ctx, dir+"/data")
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (s subject) startIn(ctx context.Context, g *group, of scenario) (err error)
 	}
 	for id := range s.members {
 		member := fmt.Sprintf("%s/%d", dir, id)
-		p, err := s.start(ctx, member, "{id}", strconv.Itoa(id), "{zookeeper}", g.zk.Connect())
+		p, err := s.launch(ctx, member, "{id}", strconv.Itoa(id), "{zookeeper}", g.zk.Connect())
 		if err != nil {
 			return err
 		}

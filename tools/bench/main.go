@@ -6,6 +6,8 @@
 //	go run ./tools/bench null       the null broker alone
 //	go run ./tools/bench --cluster  three brokers on a ZooKeeper, replicated thrice,
 //	                                beside Kafka's from --kafka-home or KAFKA_HOME
+//	go run ./tools/bench --failover how long the same clusters are felt to be away
+//	                                when a broker is killed, frozen or restarted
 //
 // How a figure is come by: for each scenario and round, the subjects take turns. A
 // turn warms the memory (pages that the host has not backed cost many times as
@@ -29,6 +31,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/leatmq/leat/tools/bench/null"
 )
@@ -78,9 +81,10 @@ type options struct {
 	warm      int64
 	json      string
 	quiet     bool
+	failover  failoverFlags
 }
 
-const usage = `Usage: go run ./tools/bench [flags]
+const usage = `Usage: go run ./tools/bench [--cluster | --failover] [flags]
        go run ./tools/bench null --data-dir DIR [--listen HOST:PORT]
 
 Measures brokers beside the null broker, the least that a machine must do to keep
@@ -94,7 +98,7 @@ Scenarios (4 connections with one partition each, 1 KiB records, half random):
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	names := flags.String("scenarios", "all", "which, separated by commas")
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each subject has its turn")
+	flags.IntVar(&o.rounds, "rounds", 5, "how often each subject has its turn (with --failover, 10)")
 	gb := flags.Float64("gb", 1, "GB (10^9 bytes) to move in a turn; four times as much is consumed")
 	warm := flags.Float64("warm-gb", 2, "GB of memory to touch before a turn")
 	leat := flags.String("leat", "bin/leat", "the leat binary; left out if it is not there")
@@ -102,22 +106,14 @@ func parse(args []string) (o options, err error) {
 	other := flags.String("other", "", "command line of one more subject (Kafka, say); {dir}, {host} and {port} are replaced")
 	cluster := flags.Bool("cluster", false, "measure clusters of three brokers with a ZooKeeper of their own; ratios are to Kafka if it is there")
 	kafkaHome := flags.String("kafka-home", os.Getenv("KAFKA_HOME"), "with --cluster: directory of a Kafka 3.x, of which libs/*.jar is used")
+	flags.BoolVar(&o.failover.on, "failover", false, "break the clusters of --cluster and measure what their clients feel; leat is built from source unless --leat says which")
+	flags.DurationVar(&o.failover.session, "session", 4*time.Second, "with --failover: zookeeper.session.timeout.ms")
+	flags.IntVar(&o.failover.partitions, "partitions", 30, "with --failover: how many partitions are written")
 	noNull := flags.Bool("without-null", false, "leave the null broker out")
 	flags.StringVar(&o.dir, "dir", "", "directory for the subjects' data (default: a temporary one)")
 	flags.StringVar(&o.json, "json", "", "write all turns and the summary to this file as JSON (- for standard output)")
 	flags.BoolVar(&o.quiet, "quiet", false, "do not report each turn while running")
-	flags.Usage = func() {
-		about := usage
-		for _, s := range scenarios(1e9) {
-			about += fmt.Sprintf("  %-18s %s\n", s.name, s.about)
-		}
-		about += "\nWith --cluster (6 connections, two led by each broker; CPU and memory are of all three):\n"
-		for _, s := range clusterScenarios(1e9) {
-			about += fmt.Sprintf("  %-18s %s\n", s.name, s.about)
-		}
-		_, _ = io.WriteString(flags.Output(), about+"\nFlags:\n") // help that cannot be written helps nobody
-		flags.PrintDefaults()
-	}
+	flags.Usage = func() { explain(flags) }
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -125,6 +121,11 @@ func parse(args []string) (o options, err error) {
 		return o, fmt.Errorf("unknown argument %q; see --help", flags.Arg(0))
 	}
 	o.warm = int64(*warm * 1e9)
+	if o.failover.on {
+		return o, o.chooseFailover(flags, *names, func(leat string) []subject {
+			return clusterSubjects(leat, strings.Fields(*leatArgs), *kafkaHome)
+		})
+	}
 	if *cluster {
 		o.subjects = clusterSubjects(*leat, strings.Fields(*leatArgs), *kafkaHome)
 		if len(o.subjects) == 0 {
@@ -154,6 +155,24 @@ func parse(args []string) (o options, err error) {
 		return o, errors.New("nothing to measure")
 	}
 	return o, nil
+}
+
+// explain prints all that the flags can choose, and them.
+func explain(flags *flag.FlagSet) {
+	about := usage
+	for _, s := range scenarios(1e9) {
+		about += fmt.Sprintf("  %-18s %s\n", s.name, s.about)
+	}
+	about += "\nWith --cluster (6 connections, two led by each broker; CPU and memory are of all three):\n"
+	for _, s := range clusterScenarios(1e9) {
+		about += fmt.Sprintf("  %-18s %s\n", s.name, s.about)
+	}
+	about += "\nWith --failover (three replicas, acks=all, one small record at a time in each partition):\n"
+	for _, f := range failovers() {
+		about += fmt.Sprintf("  %-18s %s\n", f.name, f.about)
+	}
+	_, _ = io.WriteString(flags.Output(), about+"\nFlags:\n") // help that cannot be written helps nobody
+	flags.PrintDefaults()
 }
 
 // choose picks scenarios by name.

@@ -25,6 +25,9 @@ func bench(ctx context.Context, args []string) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
 	}
+	if o.failover.on {
+		return o.breakAll(ctx)
+	}
 	var turns []turn
 	for _, s := range o.scenarios {
 		for round := range o.rounds {
@@ -42,7 +45,10 @@ func bench(ctx context.Context, args []string) (err error) {
 	}
 	report := summarise(turns, o.subjects[0].name)
 	if o.json != "" {
-		if err := writeJSON(o.json, report, turns); err != nil {
+		if err := writeJSON(o.json, struct {
+			Summary summary `json:"summary"`
+			Turns   []turn  `json:"turns"`
+		}{report, turns}); err != nil {
 			return err
 		}
 	}
@@ -191,11 +197,8 @@ func (s summary) table(w io.Writer) error {
 }
 
 // writeJSON writes everything to a file, or to standard output for "-".
-func writeJSON(path string, s summary, turns []turn) error {
-	b, err := json.MarshalIndent(struct {
-		Summary summary `json:"summary"`
-		Turns   []turn  `json:"turns"`
-	}{s, turns}, "", "  ")
+func writeJSON(path string, all any) error {
+	b, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return err
 	}

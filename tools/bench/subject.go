@@ -25,12 +25,15 @@ type subject struct {
 	// prepare makes what a member's command line needs beside its directory; nil:
 	// nothing.
 	prepare func(dir string, replace *strings.Replacer) error
+	// settings are KEY=VALUE lines of a member's properties, {settings} of prepare.
+	settings []string
 }
 
 // process is a running subject.
 type process struct {
 	address string
-	cmd     *exec.Cmd
+	args    []string
+	cmd     *exec.Cmd // of the latest start
 	log     string
 	done    chan struct{} // closed when it has ended
 	err     error
@@ -39,43 +42,53 @@ type process struct {
 // startLimit is how long a subject may take to answer its first request.
 const startLimit = time.Minute
 
-// start runs one broker of the subject on a directory and waits until it answers. The
+// launch runs one broker of the subject on a directory and waits until it answers. The
 // words are more that the command line may have, each followed by what it stands for.
-func (s subject) start(ctx context.Context, dir string, words ...string) (*process, error) {
+func (s subject) launch(ctx context.Context, dir string, words ...string) (*process, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	replace := strings.NewReplacer(append(words, "{dir}", dir, "{host}", "127.0.0.1", "{port}", port)...)
+	words = append(words, "{dir}", dir, "{host}", "127.0.0.1", "{port}", port, "{settings}", strings.Join(s.settings, "\n"))
+	replace := strings.NewReplacer(words...)
 	if s.prepare != nil {
 		if err := s.prepare(dir, replace); err != nil {
 			return nil, err
 		}
 	}
-	args := make([]string, len(s.command))
+	p := &process{address: net.JoinHostPort("127.0.0.1", port), args: make([]string, len(s.command)), log: filepath.Clean(dir) + ".out"}
 	for i, a := range s.command {
-		args[i] = replace.Replace(a)
+		p.args[i] = replace.Replace(a)
 	}
-	p := &process{address: net.JoinHostPort("127.0.0.1", port), done: make(chan struct{}), log: filepath.Clean(dir) + ".out"}
-	out, err := os.Create(p.log)
-	if err != nil {
-		return nil, err
-	}
-	p.cmd = exec.CommandContext(ctx, args[0], args[1:]...)
-	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(err, out.Close())
-	}
-	go func() {
-		p.err = errors.Join(p.cmd.Wait(), out.Close())
-		close(p.done)
-	}()
-	if err := p.awaitAnswer(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w%s", s.name, err, p.tail()), p.stop())
+	if err := p.start(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return p, nil
+}
+
+// start runs the process, for the first time or after its end, and waits until it
+// answers.
+func (p *process) start(ctx context.Context) error {
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	cmd, done := exec.CommandContext(ctx, p.args[0], p.args[1:]...), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if err := cmd.Start(); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	p.cmd, p.done = cmd, done
+	go func() {
+		p.err = errors.Join(cmd.Wait(), out.Close())
+		close(done)
+	}()
+	if err := p.awaitAnswer(ctx); err != nil {
+		return errors.Join(fmt.Errorf("%w%s", err, p.tail()), p.stop())
+	}
+	return nil
 }
 
 // awaitAnswer waits until the process answers a request.
@@ -110,6 +123,16 @@ func (p *process) tail() string {
 
 // stopLimit is how long a subject may take to end.
 const stopLimit = 20 * time.Second
+
+// kill ends the process as a crash does.
+func (p *process) kill() error {
+	err := p.cmd.Process.Kill()
+	<-p.done
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
 
 // stop ends the process.
 func (p *process) stop() error {
