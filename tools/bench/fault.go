@@ -100,7 +100,7 @@ func (s *stage) restartAll(ctx context.Context, _ int) error {
 	if err := pause(ctx, quiet); err != nil {
 		return err
 	}
-	s.felt(sample{Figure: "before any", Broker: image.NoBroker}, begun, time.Now())
+	s.felt(sample{Figure: "before any", Broker: int(image.NoBroker)}, begun, time.Now())
 	for id, p := range s.members {
 		at := time.Now()
 		if err := p.stop(); err != nil {
