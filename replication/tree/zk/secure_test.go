@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -201,29 +202,58 @@ func TestTLSSettings(t *testing.T) {
 	ca := newAuthority(t)
 	encrypted := ca.write(t, "encrypted", block("ENCRYPTED PRIVATE KEY", []byte{1}))
 	for want, settings := range map[string]map[string]string{
-		"JKS":            {"keystore.location": "/x/y.jks"},
-		"PKCS12":         {"truststore.location": ca.path("ca"), "truststore.type": "PKCS12"},
-		"encrypted":      {"keystore.location": encrypted},
-		"no certificate": {"truststore.location": encrypted},
-		"TLSv1.1":        {"enabled.protocols": "TLSv1.1,TLSv1.2"},
-		"TLS_NONE":       {"cipher.suites": "TLS_NONE"},
-		"crl.enable":     {"crl.enable": "true"},
-		"LDAPS":          {"endpoint.identification.algorithm": "LDAPS"},
+		"no such file": {"keystore.location": "/x/y.jks"},
+		"nor a PKCS12": {"truststore.location": ca.path("ca"), "truststore.type": "PKCS12"},
+		"ssl.truststore.type: " + ca.path("ca") + `: type "BCFKS"`: {"truststore.location": ca.path("ca"), "truststore.type": "BCFKS"},
+		"ssl.keystore.type: /x/store: suffix":                      {"keystore.location": "/x/store"},
+		"ssl.keystore.password: " + chain("jks"):                   {"keystore.location": chain("jks"), "keystore.password": "Zebra-7"},
+		"ssl.truststore.password: " + chain("p12"):                 {"truststore.location": chain("p12")},
+		"encrypted":              {"keystore.location": encrypted},
+		"no trusted certificate": {"truststore.location": encrypted},
+		"ssl.enabled.protocols":  {"enabled.protocols": "TLSv1.1,TLSv1.2"},
+		"ssl.protocol":           {"protocol": "SSLv3"},
+		"missing: TLS_AES_256":   {"enabled.protocols": "TLSv1.3", "cipher.suites": "TLS_AES_128_GCM_SHA256,TLS_CHACHA20_POLY1305_SHA256"},
+		"none of them goes":      {"protocol": "TLSv1.2", "cipher.suites": "TLS_AES_128_GCM_SHA256"},
+		"goes with the":          {"protocol": "TLSv1.3", "cipher.suites": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
+		"ocsp.enable":            {"ocsp.enable": "TRUE"},
+		"TLS_NONE":               {"cipher.suites": "TLS_NONE"},
+		"crl.enable":             {"crl.enable": "true"},
+		"LDAPS":                  {"endpoint.identification.algorithm": "LDAPS"},
 	} {
 		settings["client.enable"] = "true"
 		_, err := zk.TLSConfig(func(name string) string { return settings[name] })
 		require.Error(t, err, want)
 		require.Contains(t, lower(err.Error()), lower(want))
+		require.NotContains(t, err.Error(), "Zebra-7")
 	}
 	config, err := zk.TLSConfig(func(string) string { return "" })
 	require.NoError(t, err)
 	require.Nil(t, config)
-	config, err = zk.TLSConfig(func(name string) string {
-		return map[string]string{"client.enable": "TRUE", "enabled.protocols": "TLSv1.2, TLSv1.3", "cipher.suites": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}[name]
-	})
-	require.NoError(t, err)
-	require.Less(t, config.MinVersion, config.MaxVersion)
-	require.Len(t, config.CipherSuites, 1)
+}
+
+func TestProtocolsAndCiphers(t *testing.T) {
+	const old, all13 = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384,TLS_CHACHA20_POLY1305_SHA256"
+	for _, c := range []struct {
+		protocol, enabled, suites string
+		from, to                  uint16
+		old                       int
+	}{
+		{"TLSv1.2", "", "", tls.VersionTLS12, tls.VersionTLS12, 0},
+		{"TLSv1.3", "", "", tls.VersionTLS13, tls.VersionTLS13, 0},
+		{"TLS", "", "", tls.VersionTLS12, 0, 0},
+		{"TLSv1.2", "TLSv1.2, TLSv1.3", "", tls.VersionTLS12, tls.VersionTLS13, 0},
+		{"TLSv1.2", "TLSv1.2,TLSv1.3", old, tls.VersionTLS12, tls.VersionTLS12, 1},
+		{"TLSv1.2", "TLSv1.2,TLSv1.3", all13, tls.VersionTLS13, tls.VersionTLS13, 0},
+		{"TLSv1.2", "TLSv1.2,TLSv1.3", old + ", " + all13, tls.VersionTLS12, tls.VersionTLS13, 1},
+		{"TLSv1.2", "", old + ",TLS_AES_128_GCM_SHA256", tls.VersionTLS12, tls.VersionTLS12, 1},
+	} {
+		settings := map[string]string{"client.enable": "TRUE", "protocol": c.protocol, "enabled.protocols": c.enabled, "cipher.suites": c.suites}
+		config, err := zk.TLSConfig(func(name string) string { return settings[name] })
+		require.NoError(t, err, c)
+		require.Equal(t, c.from, config.MinVersion, c)
+		require.Equal(t, c.to, config.MaxVersion, c)
+		require.Len(t, config.CipherSuites, c.old, c)
+	}
 }
 
 func lower(s string) string { return strings.ToLower(s) }

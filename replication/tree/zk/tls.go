@@ -3,22 +3,23 @@ package zk
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/leatmq/leat/client/wire/keystore"
 )
 
 // TLSConfig makes the configuration of connections from Kafka's settings;
 // setting gives the value of one, without its prefix "zookeeper.ssl.", or "".
 // It is nil where client.enable is not true.
 //
-// Key stores and trust stores are PEM files: certificates, and for a key store
-// a private key that is not encrypted. JKS and PKCS12 are refused by name, and
-// so are crl.enable and ocsp.enable.
+// Key stores and trust stores are JKS, PKCS12 or PEM files, see package
+// keystore. What cannot be done as asked is refused by the name of its key:
+// crl.enable and ocsp.enable, protocols before TLS 1.2, cipher suites that Go
+// does not have or cannot choose among. Without a trust store those of the
+// system are trusted.
 func TLSConfig(setting func(name string) string) (*tls.Config, error) {
 	if !strings.EqualFold(setting("client.enable"), "true") {
 		return nil, nil
@@ -35,14 +36,17 @@ func TLSConfig(setting func(name string) string) (*tls.Config, error) {
 	if err := ciphers(c, setting("cipher.suites")); err != nil {
 		return nil, err
 	}
-	if path := setting("keystore.location"); path != "" {
-		if err := keyStore(c, path, setting); err != nil {
-			return nil, fmt.Errorf("zookeeper.ssl.keystore.location: %w", err)
+	if store := storeOf("keystore", setting); store.Path != "" {
+		pair, err := store.KeyPair()
+		if err != nil {
+			return nil, storeError("keystore", err)
 		}
+		c.Certificates = []tls.Certificate{pair}
 	}
-	if path := setting("truststore.location"); path != "" {
-		if err := trustStore(c, path, setting("truststore.type")); err != nil {
-			return nil, fmt.Errorf("zookeeper.ssl.truststore.location: %w", err)
+	if store := storeOf("truststore", setting); store.Path != "" {
+		var err error
+		if c.RootCAs, err = store.Roots(); err != nil {
+			return nil, storeError("truststore", err)
 		}
 	}
 	switch algorithm := setting("endpoint.identification.algorithm"); {
@@ -55,58 +59,21 @@ func TLSConfig(setting func(name string) string) (*tls.Config, error) {
 	return c, nil
 }
 
-// storeType refuses the stores that cannot be read.
-func storeType(path, kind string) error {
-	if kind == "" {
-		kind = strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
-	}
-	switch strings.ToUpper(kind) {
-	case "PEM", "CRT", "CERT", "KEY":
-		return nil
-	}
-	return fmt.Errorf("%s: type %q is not supported, only PEM; to convert: keytool -importkeystore -deststoretype PKCS12, then openssl pkcs12 -nodes", path, kind)
+// storeOf is the key store or the trust store of the settings.
+func storeOf(name string, setting func(string) string) keystore.File {
+	return keystore.File{Path: setting(name + ".location"), Type: setting(name + ".type"), Password: setting(name + ".password")}
 }
 
-// keyStore reads this client's certificate and key out of one file.
-func keyStore(c *tls.Config, path string, setting func(string) string) error {
-	if err := storeType(path, setting("keystore.type")); err != nil {
-		return err
+// storeError names the key to look at.
+func storeError(name string, err error) error {
+	key := name + ".location"
+	switch {
+	case errors.Is(err, keystore.ErrPassword):
+		key = name + ".password"
+	case errors.Is(err, keystore.ErrType):
+		key = name + ".type"
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	for rest := text; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "" {
-			return fmt.Errorf("%s: the private key is encrypted; decrypt it with openssl pkey", path)
-		}
-	}
-	pair, err := tls.X509KeyPair(text, text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	c.Certificates = []tls.Certificate{pair}
-	return nil
-}
-
-// trustStore reads whose signatures are trusted.
-func trustStore(c *tls.Config, path, kind string) error {
-	if err := storeType(path, kind); err != nil {
-		return err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(text) {
-		return fmt.Errorf("%s: no certificate in it", path)
-	}
-	return nil
+	return fmt.Errorf("zookeeper.ssl.%s: %w", key, err)
 }
 
 // versions are the protocols by Java's names.
@@ -115,12 +82,12 @@ var versions = map[string]uint16{"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.Ver
 // protocols bounds the versions: those that are enabled, or up to the protocol
 // where none are named.
 func protocols(c *tls.Config, protocol, enabled string) error {
-	names := list(enabled)
+	key, names := "enabled.protocols", list(enabled)
 	if len(names) == 0 {
 		if protocol == "" {
 			return nil
 		}
-		names = []string{protocol}
+		key, names = "protocol", []string{protocol}
 	}
 	var known []uint16
 	for _, name := range names {
@@ -129,7 +96,7 @@ func protocols(c *tls.Config, protocol, enabled string) error {
 			return nil
 		}
 		if !ok {
-			return fmt.Errorf("zookeeper.ssl protocols: %q is not supported, only TLSv1.2 and TLSv1.3", name)
+			return fmt.Errorf("zookeeper.ssl.%s: %q is not supported, only TLSv1.2 and TLSv1.3", key, name)
 		}
 		known = append(known, v)
 	}
@@ -137,19 +104,44 @@ func protocols(c *tls.Config, protocol, enabled string) error {
 	return nil
 }
 
-// ciphers bounds the cipher suites; those of TLS 1.3 are always on.
+// ciphers bounds the cipher suites. Go always offers all those of TLS 1.3: so
+// where some are named all must be, and where none is there is no TLS 1.3.
 func ciphers(c *tls.Config, names string) error {
-	for _, name := range list(names) {
-		known := false
-		for _, suite := range tls.CipherSuites() {
-			if suite.Name == name {
-				known = true
-				c.CipherSuites = append(c.CipherSuites, suite.ID)
-			}
+	const key = "zookeeper.ssl.cipher.suites"
+	wanted := list(names)
+	if len(wanted) == 0 {
+		return nil
+	}
+	suites := tls.CipherSuites()
+	var missing, newest []string // of TLS 1.3
+	for _, suite := range suites {
+		named := slices.Contains(wanted, suite.Name)
+		switch only13 := slices.Equal(suite.SupportedVersions, []uint16{tls.VersionTLS13}); {
+		case only13 && named:
+			newest = append(newest, suite.Name)
+		case only13:
+			missing = append(missing, suite.Name)
+		case named:
+			c.CipherSuites = append(c.CipherSuites, suite.ID)
 		}
-		if !known {
-			return fmt.Errorf("zookeeper.ssl.cipher.suites: %q is unknown or insecure", name)
+	}
+	for _, name := range wanted {
+		if !slices.ContainsFunc(suites, func(s *tls.CipherSuite) bool { return s.Name == name }) {
+			return fmt.Errorf("%s: %q is unknown or insecure", key, name)
 		}
+	}
+	with13 := c.MaxVersion == 0 || c.MaxVersion == tls.VersionTLS13
+	switch {
+	case len(newest) == 0:
+		c.MaxVersion = tls.VersionTLS12
+	case len(missing) > 0 && with13:
+		return fmt.Errorf("%s: of TLS 1.3 all or none; missing: %s", key, strings.Join(missing, ", "))
+	}
+	if len(c.CipherSuites) == 0 {
+		c.MinVersion = tls.VersionTLS13
+	}
+	if c.MaxVersion != 0 && c.MinVersion > c.MaxVersion {
+		return fmt.Errorf("%s: none of them goes with the protocols of zookeeper.ssl.protocol and zookeeper.ssl.enabled.protocols", key)
 	}
 	return nil
 }
