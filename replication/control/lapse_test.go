@@ -160,3 +160,20 @@ func TestDamagedLeaderElsewhere(t *testing.T) {
 	require.Equal(t, 4, r.probes)
 	require.Zero(t, r.order(role{topic: "b", id: idB, leader: 1, epoch: 2, version: 2}))
 }
+
+// TestOrderThatFailed: what could not be done may be ordered again at the same
+// epoch, also when the replica was stopped meanwhile.
+func TestOrderThatFailed(t *testing.T) {
+	r := newRig(t)
+	r.tell(t, metadata([]int32{0, 1}))
+	require.Zero(t, r.order(role{topic: "a", id: idA, epoch: 1, version: 1}))
+	ended, cancel := stdcontext.WithCancel(t.Context())
+	cancel()
+	follow := role{topic: "a", id: idA, leader: 1, epoch: 2, version: 2}
+	require.Equal(t, kerr.RequestTimedOut.Code, r.orderIn(ended, follow))
+	require.Zero(t, r.stop(a0, 3, false))
+	follow.epoch, follow.version = 3, 3
+	require.Zero(t, r.order(follow))
+	require.Contains(t, r.fetching, a0)
+	require.Equal(t, kerr.StaleControllerEpoch.Code, r.order(follow), "once only")
+}

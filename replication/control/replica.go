@@ -37,7 +37,8 @@ type replica struct {
 	version int32 // partition epoch
 	idle    bool  // follows, but the leader is not alive as far as is known
 	ended   bool  // its topic was not in a whole picture that came since
-	mends   bool  // stopped for its damage: the same epoch brings it back
+	mends   bool  // stopped for its damage: the same epoch brings it back as a follower
+	failed  bool  // its last order could not be obeyed: the same epoch may be ordered again
 }
 
 // maxGraves is how many deleted topics are remembered.

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"bufio"
+	stdcontext "context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -46,11 +47,14 @@ func (r role) state() kmsg.LeaderAndISRRequestTopicPartition {
 }
 
 // lead orders a role and returns the code of the answer.
-func (r *rig) order(o role) int16 {
+func (r *rig) order(o role) int16 { return r.orderIn(context(), o) }
+
+// orderIn is order within a context.
+func (r *rig) orderIn(ctx stdcontext.Context, o role) int16 {
 	q := &kmsg.LeaderAndISRRequest{Version: 7, ControllerEpoch: 1, BrokerEpoch: r.epoch, TopicStates: []kmsg.LeaderAndISRRequestTopicState{
 		{Topic: o.topic, TopicID: o.id, PartitionStates: []kmsg.LeaderAndISRRequestTopicPartition{o.state()}},
 	}}
-	a := r.control.LeaderAndISR(context(), q)
+	a := r.control.LeaderAndISR(ctx, q)
 	if a.ErrorCode != 0 {
 		return a.ErrorCode
 	}

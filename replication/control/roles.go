@@ -115,7 +115,7 @@ func (c *Control) judge(a *assignment) (accept bool, code int16) {
 		return true, 0 // the topic has got its id
 	case a.to.LeaderEpoch == had.epoch && had.part == leads && c.unfit(a):
 		return false, kerr.KafkaStorageError.Code
-	case a.to.LeaderEpoch == had.epoch && had.mends && a.to.Leader != c.o.BrokerID:
+	case a.to.LeaderEpoch == had.epoch && (had.failed || had.mends && a.to.Leader != c.o.BrokerID):
 		return true, 0
 	case a.to.LeaderEpoch == had.epoch:
 		return false, kerr.StaleControllerEpoch.Code
@@ -147,6 +147,7 @@ func (c *Control) assign(ctx context.Context, list []assignment) {
 		for i := range list {
 			*list[i].code = kerr.UnknownServerError.Code
 		}
+		c.settle(list)
 		return
 	}
 	c.o.Unfetch(leading...)
@@ -196,6 +197,9 @@ func (c *Control) settle(list []assignment) {
 	for i := range list {
 		a := &list[i]
 		if *a.code != 0 {
+			if had := c.hosted[a.p]; had != nil {
+				had.failed = true
+			}
 			continue
 		}
 		r := &replica{id: a.id, part: leads, leader: a.to.Leader, epoch: a.to.LeaderEpoch, version: a.to.ZKVersion}

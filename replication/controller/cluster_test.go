@@ -64,7 +64,8 @@ type broker struct {
 	known   map[plan.Ref]int32 // leader of each partition, as announced
 	brokers []int32            // as announced
 	log     []string           // requests obeyed
-	broken  map[plan.Ref]bool  // replicas whose disk has failed
+	broken  map[plan.Ref]bool  // replicas that it cannot have
+	code    int16              // why
 	undying map[string]bool    // topics whose data cannot be deleted
 }
 
@@ -268,7 +269,7 @@ func (b *broker) obeyRoles(q *kmsg.LeaderAndISRRequest, a *kmsg.LeaderAndISRResp
 			cell := kmsg.NewLeaderAndISRResponseTopicPartition()
 			cell.Partition = p.Partition
 			if b.broken[ref] {
-				cell.ErrorCode = kerr.KafkaStorageError.Code
+				cell.ErrorCode = b.code
 			} else {
 				b.roles[ref] = role{p.Leader, p.LeaderEpoch, p.ZKVersion, fmt.Sprint(p.ISR), p.IsNew}
 			}

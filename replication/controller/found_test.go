@@ -239,9 +239,7 @@ func TestDiskFails(t *testing.T) {
 	c := newCluster(t, 2)
 	c.create("t", []int32{0, 1})
 	ref := plan.Ref{Topic: "t"}
-	c.brokers[0].mu.Lock()
-	c.brokers[0].broken = map[plan.Ref]bool{ref: true}
-	c.brokers[0].mu.Unlock()
+	c.brokers[0].breaks(kerr.KafkaStorageError.Code, ref)
 	event := znode.LogDirEvents + "/log_dir_event_"
 	c.write(tree.Create(event, znode.EncodeLogDirEvent(znode.LogDirEvent{Broker: 0}), tree.Sequential))
 	c.leads(1, "t", 0)
@@ -250,11 +248,52 @@ func TestDiskFails(t *testing.T) {
 	c.eventually("the notification is gone", func() bool { return !c.exists(event + "0000000000") })
 	require.Equal(t, []int32{0}, c.active().ctl.Image().Partition("t", 0).Offline)
 
-	c.brokers[0].mu.Lock()
-	c.brokers[0].broken = nil
-	c.brokers[0].mu.Unlock()
+	c.brokers[0].breaks(0)
 	c.write(tree.Create(event, znode.EncodeLogDirEvent(znode.LogDirEvent{Broker: 0}), tree.Sequential))
 	c.eventually("back", func() bool { return len(c.active().ctl.Image().Partition("t", 0).Offline) == 0 })
+}
+
+// TestReplicaThatCouldNotBeHad: what keeps a broker from its replica may pass
+// without its telling: it is asked again, and nobody else has to be told.
+func TestReplicaThatCouldNotBeHad(t *testing.T) {
+	c := newCluster(t, 2)
+	follower := c.brokers[1]
+	for _, code := range []int16{kerr.UnknownServerError.Code, kerr.RequestTimedOut.Code, kerr.InconsistentTopicID.Code} {
+		name := fmt.Sprintf("t%d", code)
+		ref := plan.Ref{Topic: name}
+		follower.breaks(code, ref)
+		c.create(name, []int32{1, 0})
+		c.leads(0, name, 0)
+		require.Equal(t, []int32{1}, c.active().ctl.Image().Partition(name, 0).Offline)
+		follower.breaks(code)
+		c.eventually("it has the replica", func() bool {
+			r, ok := follower.role(name, 0)
+			return ok && r.leader == 0 && len(c.active().ctl.Image().Partition(name, 0).Offline) == 0
+		})
+		s, _ := c.state(name, 0)
+		require.EqualValues(t, 1, s.LeaderEpoch)
+	}
+
+	// The answer to the order that was obeyed is lost; the next one says that it
+	// was heard before.
+	ref := plan.Ref{Topic: "u"}
+	follower.breaks(kerr.UnknownServerError.Code, ref)
+	c.create("u", []int32{1, 0})
+	c.leads(0, "u", 0)
+	follower.breaks(kerr.StaleControllerEpoch.Code, ref)
+	c.eventually("the epoch has risen", func() bool { s, _ := c.state("u", 0); return s.LeaderEpoch == 2 })
+	follower.breaks(0)
+	require.Empty(t, c.active().ctl.Image().Partition("u", 0).Offline)
+}
+
+// breaks has a broker answer orders about replicas with an error, and no others.
+func (b *broker) breaks(code int16, refs ...plan.Ref) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.code, b.broken = code, map[plan.Ref]bool{}
+	for _, ref := range refs {
+		b.broken[ref] = true
+	}
 }
 
 // TestISRChange: a leader of an old version writes its in-sync set by itself.

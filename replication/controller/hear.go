@@ -56,14 +56,16 @@ func (t *term) refused(broker int32, what string, code int16) {
 	}
 }
 
-// hearRoles learns which replicas a broker could not take up: their disk has
-// failed; and which it has again.
+// hearRoles learns which replicas a broker could not take up, whatever the cause:
+// others lead what it was to lead, and it is asked again later; and which it has
+// again.
 func (t *term) hearRoles(broker int32, a *kmsg.LeaderAndISRResponse) error {
 	if a.ErrorCode != 0 {
 		t.refused(broker, "LeaderAndIsr", a.ErrorCode)
 		return nil
 	}
-	var failed, back []plan.Ref
+	var failed, back, doubtful []plan.Ref
+	lacking := 0 // of which it was known
 	hear := func(name string, partition int32, code int16) {
 		ref := plan.Ref{Topic: name, Partition: partition}
 		p := t.im.Partition(name, partition)
@@ -74,11 +76,13 @@ func (t *term) hearRoles(broker int32, a *kmsg.LeaderAndISRResponse) error {
 		switch {
 		case code == 0 && offline:
 			back = append(back, ref)
+		case code == kerr.StaleControllerEpoch.Code && offline: // has it heard this before, or stopped since?
+			doubtful = append(doubtful, ref)
 		case code == 0 || code == kerr.StaleControllerEpoch.Code: // it has the role, or a later one
-		case isDisk(code) && !offline:
-			failed = append(failed, ref)
-			fallthrough
+		case offline:
+			lacking++
 		default:
+			failed = append(failed, ref)
 			t.c.o.Logger.Error("order cannot be obeyed", "broker", broker, "topic", name, "partition", partition,
 				"error", kerr.ErrorForCode(code))
 		}
@@ -93,21 +97,22 @@ func (t *term) hearRoles(broker int32, a *kmsg.LeaderAndISRResponse) error {
 			}
 		}
 	}
+	if lacking > 0 {
+		t.c.o.Logger.Warn("replicas still cannot be had", "broker", broker, "replicas", lacking)
+	}
+	if len(failed)+lacking > 0 {
+		t.retryLater(broker)
+	}
 	if len(failed) > 0 {
 		err := t.decide(func(im *image.Image, s plan.Settings) plan.Step { return plan.ReplicasFailed(im, broker, failed, s) })
 		if err != nil {
 			return err
 		}
 	}
-	if len(back) == 0 {
+	if len(back)+len(doubtful) == 0 {
 		return nil
 	}
-	return t.decide(func(im *image.Image, s plan.Settings) plan.Step { return plan.ReplicasBack(im, broker, back, s) })
-}
-
-// isDisk says whether an error means that the broker cannot have the replica.
-func isDisk(code int16) bool {
-	return code == kerr.KafkaStorageError.Code || code == kerr.UnknownServerError.Code
+	return t.welcomeBack(broker, back, doubtful)
 }
 
 // hearStops learns which replicas a broker has deleted.

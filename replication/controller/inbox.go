@@ -28,6 +28,7 @@ const (
 	disksChanged                      // /log_dir_event_notification
 	answered                          // a broker has answered
 	configChanged                     // an entity is configured anew
+	retryDue                          // a broker is to be asked for replicas it could not have
 )
 
 // event is one thing that has happened. Fields other than kind and name are

@@ -23,6 +23,7 @@ func (t *term) lookForBrokers() error {
 		step, c = plan.BrokersChanged(im, live, s)
 		return step
 	})
+	t.forgetRetries(slices.Concat(c.New, c.Bounced, c.Dead)...)
 	if !c.Quiet() {
 		t.c.o.Logger.Info("brokers have changed", "new", c.New, "back", c.Bounced, "gone", c.Dead, "modified", c.Modified)
 	}

@@ -31,6 +31,8 @@ type term struct {
 
 	reconciling bool // reading again what others have changed
 
+	retries map[int32]*retry // by broker that lacks replicas it should have
+
 	relist  <-chan time.Time // when the topics are to be listed, nil: not
 	balance *time.Timer
 }
@@ -47,7 +49,7 @@ func newTerm(c *Controller, s member.Session, epoch, epochNode int32) *term {
 		inbox: newInbox(c.o.Now), done: make(chan struct{}),
 		im: image.Empty(), announced: image.Empty(),
 		watched: watched{brokers: map[int32]int64{}, topics: map[string]bool{}},
-		waiters: map[string][]chan error{},
+		waiters: map[string][]chan error{}, retries: map[int32]*retry{},
 	}
 }
 
@@ -133,6 +135,8 @@ func (t *term) handle(e *event) error {
 		return t.hear(e)
 	case configChanged:
 		return t.configured(e)
+	case retryDue:
+		return t.retryRoles(e.broker)
 	}
 	return nil
 }
@@ -156,6 +160,9 @@ func (t *term) lookForOffice() error {
 
 // end answers all who wait.
 func (t *term) end() {
+	for _, r := range t.retries {
+		r.timer.Stop()
+	}
 	for _, e := range t.inbox.close() {
 		if e.kind == called {
 			e.call.answer <- outcome{err: ErrNotController}

@@ -188,12 +188,31 @@ func TestDisksFailAndComeBack(t *testing.T) {
 	im = im.With(step.Changes)
 	require.Equal(t, image.NoBroker, im.Partition("t", 0).Leader)
 	require.Equal(t, []int32{1}, im.Partition("t", 0).ISR)
-	step = plan.ReplicasBack(im, 0, ref, settings())
+	step = plan.ReplicasBack(im, plan.Returned{Broker: 0, Replicas: ref}, settings())
 	require.Equal(t, image.NoBroker, after(im, step).Leader, "0 is not in sync")
 	im = im.With(step.Changes)
-	im = im.With(plan.ReplicasBack(im, 1, ref, settings()).Changes)
+	im = im.With(plan.ReplicasBack(im, plan.Returned{Broker: 1, Replicas: ref}, settings()).Changes)
 	require.EqualValues(t, 1, im.Partition("t", 0).Leader)
 	require.Empty(t, im.Partition("t", 0).Offline)
+}
+
+// TestReplicasAreTriedAgain: only those that are missing, at the epoch that is;
+// where the broker may have heard that before, at the next.
+func TestReplicasAreTriedAgain(t *testing.T) {
+	ref := []plan.Ref{{Topic: "t"}, {Topic: "t", Partition: 9}, {Topic: "nope"}}
+	im := partitionOf(image.Partition{Replicas: []int32{0, 1}, ISR: []int32{0, 1}, Leader: 0, LeaderEpoch: 3})
+	require.Empty(t, plan.Retry(im, 0, settings()).Orders, "it has everything")
+	im = im.With(plan.ReplicasFailed(im, 0, ref, settings()).Changes)
+	step := plan.Retry(im, 0, settings())
+	require.Equal(t, "broker 0: follow 1 in t-0 epoch 4 isr [1] new false\n", ordered(step))
+	require.Empty(t, step.Writes)
+	require.Empty(t, plan.Retry(im, 1, settings()).Orders)
+	require.Empty(t, plan.Retry(im, 9, settings()).Orders, "it is away")
+	step = plan.ReplicasBack(im, plan.Returned{Broker: 0, Doubtful: ref}, settings())
+	require.Equal(t, "broker 0: follow 1 in t-0 epoch 5 isr [1] new false\nbroker 1: lead t-0 epoch 5 isr [1] new false\n", ordered(step))
+	require.Empty(t, after(im, step).Offline)
+	im = im.With(step.Changes)
+	require.Empty(t, plan.ReplicasBack(im, plan.Returned{Broker: 0, Doubtful: ref}, settings()).Orders)
 }
 
 // TestDiskIsForgottenWithItsBroker: a broker that comes back may have a new one.

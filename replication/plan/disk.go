@@ -33,24 +33,56 @@ func (d *draft) fail(broker int32, ref Ref) {
 	d.stop(Stop, t, ref.Partition, broker)
 }
 
-// ReplicasBack decides about replicas of one broker that its disk has again.
-func ReplicasBack(im *image.Image, broker int32, refs []Ref, s Settings) Step {
+// Returned are replicas that a broker has again.
+type Returned struct {
+	Broker   int32
+	Replicas []Ref
+	Doubtful []Ref // perhaps: it answered as one does who has heard the order before
+}
+
+// ReplicasBack decides about replicas of one broker that its disk has again. The
+// doubtful ones are given to it at a new leader epoch, which nobody has heard of.
+func ReplicasBack(im *image.Image, r Returned, s Settings) Step {
 	d := newDraft(im, s)
-	for _, ref := range refs {
-		d.restore(broker, ref)
+	for _, ref := range r.Replicas {
+		d.restore(r.Broker, ref)
+	}
+	for _, ref := range r.Doubtful {
+		if d.restore(r.Broker, ref) && d.partition(ref).PartitionEpoch >= 0 {
+			t := d.edit(ref.Topic)
+			d.setLeader(t, ref.Partition, t.Partitions[ref.Partition].Leader)
+		}
 	}
 	return d.finish()
 }
 
-func (d *draft) restore(broker int32, ref Ref) {
+func (d *draft) restore(broker int32, ref Ref) bool {
 	p := d.partition(ref)
 	if p == nil || !slices.Contains(p.Offline, broker) {
-		return
+		return false
 	}
 	t := d.edit(ref.Topic)
 	p = &t.Partitions[ref.Partition]
 	p.Offline = without(p.Offline, []int32{broker})
 	d.welcome(t, ref.Partition, []int32{broker})
+	return true
+}
+
+// Retry assigns those replicas of a broker again that it could not have when it
+// was last told: what kept it from them may have passed.
+func Retry(im *image.Image, broker int32, s Settings) Step {
+	d := newDraft(im, s)
+	if !d.registered(broker) {
+		return Step{}
+	}
+	for _, t := range im.Topics() {
+		for p := range t.Partitions {
+			if slices.Contains(t.Partitions[p].Offline, broker) {
+				d.tell(t, int32(p), broker, false)
+			}
+		}
+	}
+	return d.finish()
 }
 
 // Probe assigns all replicas of a broker again: from its answer follows which

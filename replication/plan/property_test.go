@@ -214,7 +214,11 @@ func (w *world) disk() plan.Step {
 		return plan.Step{}
 	}
 	if rapid.Bool().Draw(w.r, "back") {
-		return plan.ReplicasBack(w.im, id, ref, w.s)
+		r := plan.Returned{Broker: id, Replicas: ref}
+		if rapid.Bool().Draw(w.r, "doubtful") {
+			r = plan.Returned{Broker: id, Doubtful: ref}
+		}
+		return plan.ReplicasBack(w.im, r, w.s)
 	}
 	return plan.ReplicasFailed(w.im, id, ref, w.s)
 }
