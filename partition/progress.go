@@ -112,15 +112,20 @@ func (l *Leader) commit(a isr.Assignment) {
 // watermark, and take the follower into the in-sync set. Call it once for each
 // fetch that ReadFollower has answered without an error and without divergence,
 // and not when a parked fetch reads again. One that is not assigned is ignored.
-func (l *Leader) FollowerFetched(id int32, f isr.Fetch) {
+//
+// It returns false for a fetch of an earlier life of the broker, which says nothing
+// and is to be refused as Kafka does, with ErrNotLeader.
+func (l *Leader) FollowerFetched(id int32, f isr.Fetch) bool {
 	t, ok := l.enter()
 	if !ok {
-		return
+		return true
 	}
+	outlived := l.progress.Outlived(id, f)
 	if l.progress.Fetched(id, f, t.Now) && !l.progress.Expand(id, &t.Conditions) {
 		l.progress.Expel(id)
 	}
 	l.leave(&t)
+	return !outlived
 }
 
 // Standing is how a replica stands, as its leader knows it.

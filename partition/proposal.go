@@ -17,6 +17,10 @@ type Proposal struct {
 	// PartitionEpoch is that of the set which is to be replaced.
 	PartitionEpoch int32
 	ISR            []int32
+	// Epochs are those of the registrations in which the members have fetched last, -1
+	// for the leader and where it is not known: the controller refuses a member that has
+	// had another life since (KIP-903).
+	Epochs []int64
 }
 
 // Verdict is what became of a proposal.
@@ -49,7 +53,7 @@ func (l *Leader) proposal() Proposal {
 	p := l.progress.Pending()
 	return Proposal{
 		Partition: l.replica.id, TopicID: l.replica.TopicID(), LeaderEpoch: l.epoch,
-		PartitionEpoch: p.PartitionEpoch, ISR: slices.Clone(p.ISR),
+		PartitionEpoch: p.PartitionEpoch, ISR: slices.Clone(p.ISR), Epochs: l.progress.Epochs(p.ISR),
 	}
 }
 

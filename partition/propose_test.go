@@ -28,7 +28,7 @@ func TestAFollowerThatHasCaughtUpIsProposed(t *testing.T) {
 	l := w.leadAs(led(3, 7, 1, 2))
 	caughtUp(l, 3)
 	require.Equal(t, []partition.Proposal{{
-		Partition: p, TopicID: [16]byte{1}, LeaderEpoch: 3, PartitionEpoch: 7, ISR: []int32{1, 2, 3},
+		Partition: p, TopicID: [16]byte{1}, LeaderEpoch: 3, PartitionEpoch: 7, ISR: []int32{1, 2, 3}, Epochs: []int64{-1, -1, -1},
 	}}, *proposed)
 	require.Equal(t, []int32{1, 2}, l.ISR())
 	caughtUp(l, 3)
@@ -65,6 +65,35 @@ func TestAnswersToProposals(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A leader that was stopped for a while may find a fetch of a follower's earlier life
+// behind one of its present life, which began with less.
+func TestAFetchOfAnEarlierLifeSaysNothing(t *testing.T) {
+	w, proposed := proposing(t)
+	l := w.leadAs(led(3, 7, 1, 2))
+	_, err := produce(l, 4)
+	require.NoError(t, err)
+	fetched := func(id int32, offset, epoch int64) bool {
+		return l.FollowerFetched(id, isr.Fetch{Offset: offset, LeaderEnd: 4, Epoch: epoch})
+	}
+	require.True(t, fetched(2, 0, 50))
+	require.True(t, fetched(2, 1, 60))
+	require.EqualValues(t, 1, l.HighWatermark())
+	require.False(t, fetched(2, 4, 50))
+	require.EqualValues(t, 1, l.HighWatermark())
+	require.EqualValues(t, 1, l.Replicas()[1].End)
+	require.True(t, fetched(3, 0, 61))
+	require.False(t, fetched(3, 4, 51))
+	require.Empty(t, *proposed, "it does not join the in-sync set by it")
+	require.True(t, fetched(3, 4, 61))
+	require.Equal(t, []int64{-1, 60, 61}, (*proposed)[0].Epochs)
+
+	l = w.leadAs(led(4, 8, 1, 2))
+	require.False(t, fetched(2, 4, 50), "it is not forgotten at another epoch of the same leader")
+	require.True(t, fetched(2, 3, -1), "one that does not say is believed, as in Kafka")
+	require.EqualValues(t, 3, l.HighWatermark())
+	require.False(t, fetched(2, 4, 59), "what was heard of once stays so")
 }
 
 // An order of the controller decides what was out; a late answer finds nothing.

@@ -176,6 +176,11 @@ func TestFetchReplicaByVersion(t *testing.T) {
 		var got fetchRequest
 		require.NoError(t, got.decode(q.AppendTo(nil), version))
 		require.EqualValues(t, 5, got.replica, "version %d", version)
+		if version < 15 {
+			require.EqualValues(t, -1, got.replicaEpoch)
+			continue
+		}
+		require.EqualValues(t, 77, got.replicaEpoch)
 	}
 }
 

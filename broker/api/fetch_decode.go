@@ -24,6 +24,7 @@ type fetchRequest struct {
 type fetchTerms struct {
 	version      int16
 	replica      int32 // -1: a consumer
+	replicaEpoch int64 // of the follower's registration, from version 15 on; -1: it does not say
 	maxWaitMs    int32
 	minBytes     int32
 	maxBytes     int32
@@ -59,7 +60,7 @@ type fetchPart struct {
 //	v15  the replica goes into a tagged field (KIP-903)
 //	v17  + directory id of a follower
 func (q *fetchRequest) decode(body []byte, version int16) error {
-	q.fetchTerms = fetchTerms{version: version, replica: -1, maxBytes: math.MaxInt32, sessionEpoch: session.Final}
+	q.fetchTerms = fetchTerms{version: version, replica: -1, replicaEpoch: -1, maxBytes: math.MaxInt32, sessionEpoch: session.Final}
 	q.parts, q.forgotten = q.parts[:0], q.forgotten[:0]
 	r := reader{rest: body, flexible: version >= flexibleFrom(kmsg.Fetch), elements: elementsIn(body)}
 	if version <= 14 {
@@ -163,7 +164,7 @@ func (q *fetchRequest) replicaState(r *reader) {
 		}
 		in := reader{rest: b, flexible: true}
 		q.replica = in.int32()
-		in.int64() // the follower's epoch
+		q.replicaEpoch = in.int64()
 		in.tags(nil)
 		if in.err != nil {
 			r.fail(in.err)

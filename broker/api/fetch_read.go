@@ -124,7 +124,10 @@ func (a *API) readFollower(c *fetchCall, replica *partition.Replica, ask session
 	if err != nil || got.Diverging != nil || !c.first {
 		return got, err
 	}
-	leader.FollowerFetched(c.q.replica, isr.Fetch{Offset: ask.Offset, Start: ask.LogStart, LeaderEnd: got.EndOffset})
+	fetch := isr.Fetch{Offset: ask.Offset, Start: ask.LogStart, LeaderEnd: got.EndOffset, Epoch: c.q.replicaEpoch}
+	if !leader.FollowerFetched(c.q.replica, fetch) {
+		return got, partition.ErrNotLeader // its broker has had another life since (KIP-903)
+	}
 	got.HighWatermark = leader.HighWatermark() // the follower may have raised it
 	return got, nil
 }

@@ -50,8 +50,14 @@ func (n *node) replicated(name string, pairs ...string) {
 // follow is a fetch of follower 2, without a session, that does not wait.
 func (c *client) follow(name string, offset int64) kmsg.FetchResponseTopicPartition {
 	c.t.Helper()
+	return c.followAs(name, offset, -1)
+}
+
+// followAs is follow by a broker with that registration.
+func (c *client) followAs(name string, offset, epoch int64) kmsg.FetchResponseTopicPartition {
+	c.t.Helper()
 	q := kmsg.NewPtrFetchRequest()
-	q.ReplicaState.ID, q.MaxBytes = 2, 1<<20
+	q.ReplicaState.ID, q.ReplicaState.Epoch, q.MaxBytes = 2, epoch, 1<<20
 	t := kmsg.NewFetchRequestTopic()
 	t.TopicID = idOf(name)
 	p := kmsg.NewFetchRequestTopicPartition()
@@ -89,6 +95,21 @@ func TestAFollowerThatThePartitionDoesNotHaveIsRefused(t *testing.T) {
 	n := startWith(t, options{cluster: of(told())})
 	n.topic("t", 1)
 	require.Equal(t, kerr.UnknownLeaderEpoch.Code, n.connect().follow("t", 0).ErrorCode)
+}
+
+// What a follower said in an earlier life counts no more once it has another.
+func TestAFetchOfAnEarlierLifeIsRefused(t *testing.T) {
+	n := startWith(t, options{cluster: of(told())})
+	n.replicated("t")
+	c := n.connect()
+	n.fill("t", 0, 2)
+	require.Zero(t, c.followAs("t", 0, 7).ErrorCode)
+	require.Zero(t, c.followAs("t", 1, 8).ErrorCode)
+	late := c.followAs("t", 2, 7)
+	require.Equal(t, kerr.NotLeaderForPartition.Code, late.ErrorCode)
+	require.Empty(t, late.RecordBatches)
+	require.EqualValues(t, 1, c.followAs("t", 1, 8).HighWatermark)
+	require.EqualValues(t, 2, c.followAs("t", 2, -1).HighWatermark, "a broker that does not say is believed")
 }
 
 // With too few in sync nothing is written for acks=all.

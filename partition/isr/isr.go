@@ -34,7 +34,7 @@ import (
 	"time"
 )
 
-// Unknown is the end or start of a follower that has not fetched yet.
+// Unknown is the end, the start or the epoch of a follower that has not fetched yet.
 const Unknown int64 = -1
 
 // Conditions are what the rules depend on beside the progress itself.

@@ -126,7 +126,7 @@ func (p *Progress) Commit(a Assignment) {
 			remote = append(remote, *r)
 			continue
 		}
-		remote = append(remote, Remote{ID: id, End: Unknown, Start: Unknown})
+		remote = append(remote, Remote{ID: id, End: Unknown, Start: Unknown, Epoch: Unknown})
 	}
 	p.remote = remote
 }

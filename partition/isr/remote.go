@@ -13,7 +13,11 @@ type Remote struct {
 	// CaughtUp is when it last had everything that the leader had then. Zero:
 	// never.
 	CaughtUp time.Time
+	// Epoch is that of the broker's registration in which it fetched last; Unknown if
+	// it did not say.
+	Epoch int64
 
+	newest     int64     // the latest Epoch it has fetched in
 	fetched    time.Time // when it fetched last
 	fetchedEnd int64     // the leader's end at that time
 }
@@ -23,18 +27,27 @@ type Fetch struct {
 	Offset    int64 // where it fetched from, which is its end
 	Start     int64 // where its log starts
 	LeaderEnd int64 // where the leader's log ended when it was read for the fetch
+	// Epoch is that of the follower's registration (KIP-903). Brokers before Kafka 3.5
+	// have none to say: then it is Unknown, or 0.
+	Epoch int64
 }
 
 // Fetched notes that a follower has fetched. It returns false, and notes
-// nothing, for one that the partition is not assigned to.
+// nothing, for one that the partition is not assigned to, and for a fetch of an
+// earlier life of the broker than one that was heard of: what it says to have, a
+// crash may have taken from it since.
 //
 // A follower has caught up if it asks for what the leader does not have yet. One
 // that asks for what the leader did not have at its last fetch had caught up
 // then: under steady writes a follower is never at the end, and yet in sync.
 func (p *Progress) Fetched(id int32, f Fetch, now time.Time) bool {
 	r := p.find(id)
-	if r == nil {
+	if r == nil || p.Outlived(id, f) {
 		return false
+	}
+	r.Epoch = Unknown
+	if f.Epoch > 0 {
+		r.Epoch, r.newest = f.Epoch, f.Epoch
 	}
 	switch {
 	case f.Offset >= f.LeaderEnd:
@@ -45,6 +58,25 @@ func (p *Progress) Fetched(id int32, f Fetch, now time.Time) bool {
 	r.End, r.Start = f.Offset, f.Start
 	r.fetched, r.fetchedEnd = now, f.LeaderEnd
 	return true
+}
+
+// Outlived says whether a fetch is of an earlier registration of a follower than one
+// that it has fetched in since. A leader that was stopped for a while may read both.
+func (p *Progress) Outlived(id int32, f Fetch) bool {
+	r := p.find(id)
+	return r != nil && f.Epoch > 0 && f.Epoch < r.newest
+}
+
+// Epochs are those of the registrations in which the replicas have fetched last, Unknown
+// for the leader and for those that have not said.
+func (p *Progress) Epochs(ids []int32) []int64 {
+	out := make([]int64, len(ids))
+	for i, id := range ids {
+		if out[i] = Unknown; p.find(id) != nil {
+			out[i] = p.find(id).Epoch
+		}
+	}
+	return out
 }
 
 // HasAsked says whether a follower's last fetch was from an offset at which there

@@ -154,9 +154,12 @@ func (a *Alter) request(all []partition.Proposal) *kmsg.AlterPartitionRequest {
 		}
 		row := kmsg.NewAlterPartitionRequestTopicPartition()
 		row.Partition, row.LeaderEpoch, row.PartitionEpoch = p.Partition.Index, p.LeaderEpoch, p.PartitionEpoch
-		for _, id := range p.ISR {
+		for i, id := range p.ISR {
 			member := kmsg.NewAlterPartitionRequestTopicPartitionNewEpochISR()
-			member.BrokerID = id // its epoch stays -1: the controller knows it
+			member.BrokerID = id
+			if i < len(p.Epochs) {
+				member.BrokerEpoch = p.Epochs[i]
+			}
 			row.NewEpochISR = append(row.NewEpochISR, member)
 		}
 		t := &q.Topics[len(q.Topics)-1]

@@ -98,6 +98,20 @@ func each(code int16) func(*kmsg.AlterPartitionRequest) (kmsg.Response, error) {
 	}
 }
 
+// The controller hears which lives of the members the leader means.
+func TestEpochsOfTheMembers(t *testing.T) {
+	within(t, func(r *rig) {
+		p := proposal("a", 0, 1)
+		p.Epochs = []int64{-1, 60}
+		r.Propose(p)
+		q := <-r.asked
+		r.reply <- agree
+		require.Equal(t, []kmsg.AlterPartitionRequestTopicPartitionNewEpochISR{
+			{BrokerID: 4, BrokerEpoch: -1}, {BrokerID: 5, BrokerEpoch: 60},
+		}, q.Topics[0].Partitions[0].NewEpochISR)
+	})
+}
+
 // The bytes are those that Kafka's brokers send, and their controller's answer is
 // understood.
 func TestOnTheWire(t *testing.T) {

@@ -14,8 +14,9 @@ import (
 
 // AlterPartition answers a leader that wants other in-sync sets (KIP-497), when
 // they are written. Versions 0 and 1 name topics, later ones their ids; from 3
-// on the new set carries the epochs of its brokers, which a controller over a
-// tree does not look at.
+// on the new set carries the epochs of its brokers. A Kafka leader over a tree says
+// none; of one that says them, a member that has registered anew since is refused
+// (KIP-903).
 func (c *Controller) AlterPartition(ctx context.Context, q *kmsg.AlterPartitionRequest) *kmsg.AlterPartitionResponse {
 	out := kmsg.NewPtrAlterPartitionResponse()
 	out.Version = q.Version
@@ -53,7 +54,7 @@ func alterations(q *kmsg.AlterPartitionRequest) []plan.Alteration {
 				LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.NewISR, Recovering: p.LeaderRecoveryState == 1,
 			}
 			for _, b := range p.NewEpochISR {
-				a.ISR = append(a.ISR, b.BrokerID)
+				a.ISR, a.Epochs = append(a.ISR, b.BrokerID), append(a.Epochs, b.BrokerEpoch)
 			}
 			as = append(as, a)
 		}

@@ -79,9 +79,12 @@ func (d *draft) judge(p *image.Partition, broker int32, a *Alteration) (unchange
 	case broker != p.Leader || !slices.Contains(a.ISR, broker) || duplicates(a.ISR) || !subset(a.ISR, p.Replicas):
 		return false, refuse(ErrInvalidRequest, "The in-sync set must be the leader's and of replicas, with the leader among them.")
 	}
-	for _, id := range a.ISR {
+	for i, id := range a.ISR {
 		if id != broker && !d.live(p, id) {
 			return false, refuse(ErrIneligibleReplica, "The in-sync set has a replica that is not alive.")
+		}
+		if b, ok := d.im.Broker(id); ok && i < len(a.Epochs) && a.Epochs[i] > 0 && a.Epochs[i] != b.Epoch {
+			return false, refuse(ErrIneligibleReplica, "The in-sync set has a replica whose broker has registered anew since.")
 		}
 	}
 	return false, nil

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,7 @@ import (
 
 func TestAlterPartition(t *testing.T) {
 	now := image.Partition{Replicas: []int32{0, 1, 2}, ISR: []int32{0, 1}, Leader: 0, LeaderEpoch: 5, PartitionEpoch: 9}
+	anew := image.Partition{Replicas: []int32{0, 4}, ISR: []int32{0}, Leader: 0, LeaderEpoch: 5, PartitionEpoch: 9}
 	recovering := now
 	recovering.ISR, recovering.Recovering = []int32{0}, true
 	good := func(change func(*plan.Alteration)) plan.Alteration {
@@ -48,12 +50,16 @@ func TestAlterPartition(t *testing.T) {
 			change: func(a *plan.Alteration) { a.ISR = []int32{0, 3} }, err: plan.ErrIneligibleReplica},
 		{name: "one that is away", p: image.Partition{Replicas: []int32{0, 8}, ISR: []int32{0}, Leader: 0, LeaderEpoch: 5, PartitionEpoch: 9},
 			change: func(a *plan.Alteration) { a.ISR = []int32{0, 8} }, err: plan.ErrIneligibleReplica},
+		{name: "epochs that the leader does not know", change: func(a *plan.Alteration) { a.Epochs = []int64{-1, -1, -1} }, writes: 1},
+		{name: "one that has registered anew", p: anew, change: func(a *plan.Alteration) { a.ISR, a.Epochs = []int32{0, 4}, []int64{-1, 60} }, err: plan.ErrIneligibleReplica},
+		{name: "one that the leader knows", p: anew, change: func(a *plan.Alteration) { a.ISR, a.Epochs = []int32{0, 4}, []int64{-1, 61} }, writes: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.p.Replicas == nil {
 				c.p = now
 			}
 			im := partitionOf(c.p).With(image.Changes{ShuttingDown: map[int32]bool{3: true}})
+			im = im.With(image.Changes{Brokers: append(slices.Clone(im.Brokers()), image.Broker{ID: 4, Epoch: 61})})
 			a := good(c.change)
 			step, results, err := plan.AlterPartition(im, plan.Asker{Broker: 0, Epoch: 0}, []plan.Alteration{a}, settings())
 			require.NoError(t, err)

@@ -48,7 +48,10 @@ type Alteration struct {
 	LeaderEpoch    int32
 	PartitionEpoch int32 // that the leader has last heard of
 	ISR            []int32
-	Recovering     bool
+	// Epochs are those of the registrations in which the leader has heard of the
+	// members of ISR, -1 where it does not know; nil: it does not say.
+	Epochs     []int64
+	Recovering bool
 }
 
 // Asker is the broker that sends a request: its id, and the epoch of the
