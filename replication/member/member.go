@@ -7,6 +7,11 @@
 //	                                                            │ ctx ends
 //	                                     tasks end → Close: the registration goes
 //
+// A registration that somebody removes while the session lives is made anew, and
+// the tasks begin anew with it, in the same session: a broker that is up and that
+// nobody knows of is a trap. Where another living broker of the same id has
+// registered meanwhile, the membership ends with ErrRegistered.
+//
 // A registration is an ephemeral node; the number of the change that created it
 // is the broker's epoch, by which the controller tells one life of a broker from
 // the next. After the end of a session everything that was learnt in it may be
@@ -75,7 +80,8 @@ type Options struct {
 
 // Member is one broker's membership.
 type Member struct {
-	o Options
+	o    Options
+	past map[int64]bool // this broker's sessions that have registered it; Run's
 
 	mu        sync.Mutex
 	session   Session       // the present one, or the last
@@ -102,7 +108,7 @@ func New(o Options) *Member {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Member{o: o, session: Session{Epoch: -1}, changed: make(chan struct{})}
+	return &Member{o: o, past: map[int64]bool{}, session: Session{Epoch: -1}, changed: make(chan struct{})}
 }
 
 // Epoch is the broker epoch of the present registration or, between two, of the

@@ -245,6 +245,49 @@ func TestForeignRegistration(t *testing.T) {
 	require.ErrorIs(t, c.start(o).failed(), member.ErrRegistered)
 }
 
+// TestRegistrationRemoved: a broker that is up and that nobody knows of registers
+// again, and what it does begins anew.
+func TestRegistrationRemoved(t *testing.T) {
+	c := newCluster(t)
+	b := c.start(c.options(1))
+	first := b.await()
+	_, err := c.tree.Multi(tree.Set(znode.BrokerPath(1), []byte("{}"), tree.AnyVersion)) // no reason to
+	require.NoError(t, err)
+	for range 3 {
+		before := b.await()
+		_, err := c.tree.Multi(tree.Delete(znode.BrokerPath(1), tree.AnyVersion))
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { s, ok := b.Session(); return ok && s.Epoch > before.Epoch }, 20*time.Second, time.Millisecond)
+	}
+	r, stat, ok := c.registration(1)
+	require.True(t, ok)
+	require.Equal(t, endpoint(9001), r.Endpoints)
+	require.Equal(t, stat.Czxid, b.Epoch())
+	b.mu.Lock()
+	require.Equal(t, 1, b.opens, "the session lives")
+	require.Equal(t, first.Tree.Session(), stat.EphemeralOwner)
+	require.Equal(t, 3, b.ended)
+	require.Len(t, b.sessions, 4)
+	b.mu.Unlock()
+	require.NoError(t, b.stop())
+}
+
+// TestRegistrationTaken: a broker that another one has replaced gives way, though
+// that one advertises the same.
+func TestRegistrationTaken(t *testing.T) {
+	c := newCluster(t)
+	o := c.options(1)
+	o.SessionTimeout = time.Millisecond
+	b := c.start(o)
+	b.await()
+	other := c.start(c.options(1))
+	taken := other.await()
+	require.ErrorIs(t, b.failed(), member.ErrRegistered)
+	_, stat, _ := c.registration(1)
+	require.Equal(t, taken.Epoch, stat.Czxid)
+	require.Equal(t, taken.Epoch, other.Epoch())
+}
+
 func TestTakenEndpoint(t *testing.T) {
 	c := newCluster(t)
 	c.start(c.options(1)).await()

@@ -20,7 +20,9 @@ import (
 // A node of this id may be there already. If it advertises what this broker
 // does, it is what a life of this broker before this one left behind, for two
 // processes cannot hold the same ports and the same data directory: it is
-// replaced. Otherwise it is waited for: it may be that of a dead broker.
+// replaced. Otherwise it is waited for: it may be that of a dead broker. So is
+// whatever has come to stand there since this broker first registered, unless it
+// is of one of its own sessions: two that replace each other would never end.
 func (m *Member) register(ctx context.Context, t tree.Tree) (int64, error) {
 	path := znode.BrokerPath(m.o.BrokerID)
 	b := m.o.Registration()
@@ -43,7 +45,7 @@ func (m *Member) register(ctx context.Context, t tree.Tree) (int64, error) {
 			continue
 		case old.Stat.EphemeralOwner == t.Session():
 			return old.Stat.Czxid, nil
-		case m.ours(old, b.Endpoints):
+		case m.past[old.Stat.EphemeralOwner], len(m.past) == 0 && m.ours(old, b.Endpoints):
 			epoch, err := m.takeOver(t, old, ops)
 			if errors.Is(err, tree.ErrNoNode) || errors.Is(err, tree.ErrBadVersion) {
 				continue
@@ -65,6 +67,7 @@ func (m *Member) create(t tree.Tree, ops []tree.Op) (int64, error) {
 		return 0, fmt.Errorf("register broker %d: %w", m.o.BrokerID, err)
 	}
 	last := r[len(r)-1].Stat
+	m.past[t.Session()] = true
 	m.o.Logger.Info("broker registered", "broker", m.o.BrokerID, "epoch", last.Czxid)
 	return last.Czxid, nil
 }

@@ -74,14 +74,65 @@ func (m *Member) attend(ctx context.Context, t tree.Tree) error {
 		}
 		m.hurry(t, done)
 	})
-	epoch, err := m.join(ctx, t)
-	if err != nil {
-		return err
+	for {
+		epoch, err := m.join(ctx, t)
+		if err != nil {
+			return err
+		}
+		gone, err := m.serve(ctx, Session{Tree: t, Epoch: epoch})
+		if err != nil || !gone {
+			return err
+		}
+		m.o.Logger.Warn("somebody has removed this broker's registration; it registers again", "broker", m.o.BrokerID, "epoch", epoch)
 	}
-	s := Session{Tree: t, Epoch: epoch}
+}
+
+// serve runs the tasks of one registration, until ctx ends or somebody removes
+// the registration.
+func (m *Member) serve(ctx context.Context, s Session) (gone bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var guarding sync.WaitGroup
+	defer guarding.Wait()
+	defer cancel()
 	m.set(s, true)
 	defer m.set(s, false)
-	return m.runTasks(ctx, cancel, s)
+	lost := make(chan struct{})
+	guarding.Go(func() {
+		if m.guard(ctx, s) {
+			close(lost)
+			cancel()
+		}
+	})
+	err = m.runTasks(ctx, cancel, s)
+	select {
+	case <-lost:
+		return true, err
+	default:
+		return false, err
+	}
+}
+
+// guard waits until this broker's registration is gone, though its session is
+// not; false: ctx has ended, or the session.
+func (m *Member) guard(ctx context.Context, s Session) (gone bool) {
+	for {
+		changed := make(chan struct{})
+		stat, err := s.Tree.Exists(znode.BrokerPath(m.o.BrokerID), func(tree.Event) { close(changed) })
+		switch {
+		case errors.Is(err, tree.ErrNoNode), err == nil && stat.Czxid != s.Epoch:
+			return true
+		case err != nil:
+			if ctx.Err() == nil && !expired(s.Tree) {
+				m.o.Logger.Error("this broker's registration cannot be watched", "broker", m.o.BrokerID, "error", err)
+			}
+			return false
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // hurry closes a tree that cannot be reached, so that those who wait for its
