@@ -2,7 +2,10 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/partition"
@@ -104,12 +107,38 @@ func (b *Broker) tellOffline(ctx context.Context, s member.Session) error {
 		case <-ctx.Done():
 			return nil
 		}
-		event := znode.EncodeLogDirEvent(znode.LogDirEvent{Broker: b.state.dirs.BrokerID()})
-		_, err := s.Tree.Multi(tree.Create(znode.LogDirEvents+"/log_dir_event_", event, tree.Sequential))
-		if err != nil {
-			b.logger.Error("the controller could not be told of a data directory that has failed", "error", err)
+		if !announceLoss(ctx, s.Tree, b.state.dirs.BrokerID(), b.logger) {
 			b.noteOffline() // in the next session
 			return nil
+		}
+	}
+}
+
+// announceLossAgain is the pause between attempts to tell the controller of a
+// loss.
+const announceLossAgain = time.Second
+
+// announceLoss writes that a broker has lost replicas, and tries until it is
+// written: as long as it is not, others wait for a leader that is none. False:
+// ctx or the session has ended first.
+func announceLoss(ctx context.Context, t tree.Tree, broker int32, logger *slog.Logger) bool {
+	event := tree.Create(znode.LogDirEventPrefix, znode.EncodeLogDirEvent(znode.LogDirEvent{Broker: broker}), tree.Sequential)
+	for {
+		_, err := t.Multi(event)
+		if errors.Is(err, tree.ErrNoNode) {
+			if err = tree.EnsureAll(t, znode.LogDirEvents); err == nil {
+				_, err = t.Multi(event)
+			}
+		}
+		switch {
+		case err == nil:
+			return true
+		case errors.Is(err, tree.ErrExpired), errors.Is(err, tree.ErrClosed):
+			return false
+		}
+		logger.Error("the controller could not be told of replicas that are lost; trying again", "error", err)
+		if !pause(ctx, announceLossAgain) {
+			return false
 		}
 	}
 }
