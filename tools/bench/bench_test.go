@@ -108,6 +108,9 @@ func TestOutcome(t *testing.T) {
 	for range 200 {
 		samples = append(samples, of("leat", "led", 0.25, bound{1, "p99"}))
 	}
+	for range 200 {
+		samples = append(samples, of("leat", "stall", 0.25, bound{0.5, "all"}))
+	}
 	samples = append(samples, of("leat", "led", 1.5, bound{1, "p99"}), of("leat", "stall", 0.6, bound{0.5, "all"}), of("kafka", "led", 1.25, bound{1, "p99"}))
 	lines := outcome(samples)
 	require.Len(t, lines, 4)
