@@ -40,7 +40,19 @@ func (s *Store) checkGiven() ([]Warning, error) {
 	if err != nil {
 		return warnings, err
 	}
-	return warnings, errors.Join(s.between(snap)...)
+	return append(warnings, s.plain(snap)...), errors.Join(s.between(snap)...)
+}
+
+// plain warns of stores for TLS to ZooKeeper while there is no TLS to ZooKeeper.
+func (s *Store) plain(snap *snapshot) []Warning {
+	const enable = "zookeeper.ssl.client.enable"
+	var out []Warning
+	for _, name := range []string{"zookeeper.ssl.keystore.location", "zookeeper.ssl.truststore.location"} {
+		if g, ok := s.given[name]; ok && !snap.values[brokerByID[enable]].yes {
+			out = append(out, Warning{Key: name, From: g.from, Text: name + " has no effect: without " + enable + "=true ZooKeeper is spoken to in plain text"})
+		}
+	}
+	return out
 }
 
 // baseName removes the prefix of one listener, and of one SASL mechanism, from

@@ -65,6 +65,18 @@ func TestWhatIsNotThereYetIsSaid(t *testing.T) {
 	require.False(t, s.Embedded())
 }
 
+func TestPlainTextInSpiteOfStoresIsSaid(t *testing.T) {
+	set := []string{"zookeeper.connect=zk:2181", "zookeeper.ssl.truststore.location=/etc/trust.jks", "zookeeper.ssl.truststore.password=hunter2"}
+	_, warnings, err := Load(Sources{Set: set})
+	require.NoError(t, err)
+	require.Len(t, warnings, 1)
+	require.Equal(t, "--set: zookeeper.ssl.truststore.location has no effect: without zookeeper.ssl.client.enable=true ZooKeeper is spoken to in plain text",
+		warnings[0].String())
+	_, warnings, err = Load(Sources{Set: append(set, "zookeeper.ssl.client.enable=true")})
+	require.NoError(t, err)
+	require.Empty(t, warnings)
+}
+
 func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 	_, _, err := Load(Sources{File: write(t, "# a comment\nnum.partitions=x\n\nlog.segment.bytes=3\nbroken=\\u12\n")})
 	require.ErrorContains(t, err, "line 5")

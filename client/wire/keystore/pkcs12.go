@@ -67,11 +67,10 @@ func iterations(der []byte, most, depth int) error {
 	salted := false
 	for len(der) > 0 {
 		var v asn1.RawValue
-		rest, err := asn1.Unmarshal(der, &v)
-		if err != nil {
-			return nil // no DER: encrypted, or for the decoder to refuse
+		var err error
+		if der, err = asn1.Unmarshal(der, &v); err != nil {
+			break // no DER: encrypted, or for the decoder to refuse
 		}
-		der = rest
 		if salted && v.Class == asn1.ClassUniversal && v.Tag == asn1.TagInteger {
 			if n := new(big.Int).SetBytes(v.Bytes); n.Cmp(big.NewInt(int64(most))) > 0 {
 				return fmt.Errorf("its password would have to be hashed %s times; the most is %d", n, most)
