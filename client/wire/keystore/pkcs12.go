@@ -65,12 +65,12 @@ func iterations(der []byte, most, depth int) error {
 		return errors.New("it is nested too deeply for a PKCS12 store")
 	}
 	salted := false
-	for len(der) > 0 {
-		var v asn1.RawValue
-		var err error
-		if der, err = asn1.Unmarshal(der, &v); err != nil {
-			break // no DER: encrypted, or for the decoder to refuse
+	for {
+		v, rest, ok := element(der)
+		if !ok {
+			return nil // the end; or encrypted; or for the decoder to refuse
 		}
+		der = rest
 		if salted && v.Class == asn1.ClassUniversal && v.Tag == asn1.TagInteger {
 			if n := new(big.Int).SetBytes(v.Bytes); n.Cmp(big.NewInt(int64(most))) > 0 {
 				return fmt.Errorf("its password would have to be hashed %s times; the most is %d", n, most)
@@ -83,5 +83,10 @@ func iterations(der []byte, most, depth int) error {
 			}
 		}
 	}
-	return nil
+}
+
+// element is the first one of DER, and what comes after it.
+func element(der []byte) (v asn1.RawValue, rest []byte, ok bool) {
+	rest, err := asn1.Unmarshal(der, &v)
+	return v, rest, err == nil
 }
