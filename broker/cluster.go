@@ -75,13 +75,18 @@ func (b *Broker) controlOptions() control.Options {
 	return o
 }
 
+// treePatience bounds a look at the tree on behalf of a request.
+const treePatience = 5 * time.Second
+
 // topics counts the topics of the tree.
 func (b *Broker) topics() (int, error) {
 	s, ok := b.state.member.Session()
 	if !ok {
 		return 0, tree.ErrExpired
 	}
-	names, _, err := s.Tree.Children(znode.Topics, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), treePatience)
+	defer cancel()
+	names, _, err := tree.Within(ctx, s.Tree).Children(znode.Topics, nil)
 	return len(names), err
 }
 

@@ -81,7 +81,7 @@ func (b *Broker) openEnsemble(ctx context.Context, o *dir.Options) (*sessions, e
 	if err != nil {
 		return nil, fmt.Errorf("broker: zookeeper.connect=%s: %w", b.config.String("zookeeper.connect"), err)
 	}
-	if err := b.identify(first, o); err != nil {
+	if err := b.identify(tree.Within(ctx, first), o); err != nil {
 		return nil, errors.Join(err, first.Close())
 	}
 	return &sessions{first: first, next: next}, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/broker/server"
+	"github.com/leatmq/leat/replication/controller"
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/tree"
 )
@@ -31,7 +32,7 @@ func (a *API) offsetCommit(ctx context.Context, r *server.Request, q *kmsg.Offse
 	switch {
 	case len(known.Topics) == 0:
 	case r.Version == 0:
-		a.commitToTree(known, out)
+		a.commitToTree(ctx, known, out)
 	default:
 		out = a.Groups.OffsetCommit(ctx, known)
 	}
@@ -120,23 +121,27 @@ func addCommitted(t *kmsg.OffsetCommitResponseTopic, partition int32, code int16
 	t.Partitions = append(t.Partitions, p)
 }
 
-// commitToTree stores offsets as version 0 does.
-func (a *API) commitToTree(q *kmsg.OffsetCommitRequest, out *kmsg.OffsetCommitResponse) {
+// commitToTree stores offsets as version 0 does. All of it is bounded by
+// request.timeout.ms: the tree may be away.
+func (a *API) commitToTree(ctx context.Context, q *kmsg.OffsetCommitRequest, out *kmsg.OffsetCommitResponse) {
+	ctx, cancel := context.WithTimeout(ctx, a.Config.Duration("request.timeout.ms"))
+	defer cancel()
 	for i := range q.Topics {
 		t := kmsg.NewOffsetCommitResponseTopic()
 		t.Topic = q.Topics[i].Topic
 		for _, p := range q.Topics[i].Partitions {
-			addCommitted(&t, p.Partition, a.commitOneToTree(q.Group, t.Topic, &p))
+			at := controller.ConsumerPartition{Group: q.Group, Topic: t.Topic, Partition: p.Partition}
+			addCommitted(&t, p.Partition, a.commitOneToTree(ctx, at, &p))
 		}
 		out.Topics = append(out.Topics, t)
 	}
 }
 
-func (a *API) commitOneToTree(group, topic string, p *kmsg.OffsetCommitRequestTopicPartition) int16 {
+func (a *API) commitOneToTree(ctx context.Context, at controller.ConsumerPartition, p *kmsg.OffsetCommitRequestTopicPartition) int16 {
 	if p.Metadata != nil && len(*p.Metadata) > a.Config.Int("offset.metadata.max.bytes") {
 		return kerr.OffsetMetadataTooLarge.Code
 	}
-	err := a.Controller.SetConsumerOffset(group, topic, p.Partition, p.Offset)
+	err := a.Controller.SetConsumerOffset(ctx, at, p.Offset)
 	if errors.Is(err, tree.ErrBadPath) {
 		return kerr.InvalidGroupID.Code
 	}

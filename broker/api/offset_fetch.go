@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/broker/server"
+	"github.com/leatmq/leat/replication/controller"
 )
 
 // offsetFetch answers OffsetFetch (9): what a group has committed.
@@ -27,12 +28,14 @@ func (a *API) offsetFetch(ctx context.Context, r *server.Request, q *kmsg.Offset
 	if r.Version > 0 {
 		return a.Groups.OffsetFetch(ctx, q), nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.Config.Duration("request.timeout.ms")) // the tree may be away
+	defer cancel()
 	out := kmsg.NewPtrOffsetFetchResponse()
 	for i := range q.Topics {
 		t := kmsg.NewOffsetFetchResponseTopic()
 		t.Topic = q.Topics[i].Topic
 		for _, index := range q.Topics[i].Partitions {
-			t.Partitions = append(t.Partitions, a.fetchFromTree(q.Group, t.Topic, index))
+			t.Partitions = append(t.Partitions, a.fetchFromTree(ctx, controller.ConsumerPartition{Group: q.Group, Topic: t.Topic, Partition: index}))
 		}
 		out.Topics = append(out.Topics, t)
 	}
@@ -40,15 +43,15 @@ func (a *API) offsetFetch(ctx context.Context, r *server.Request, q *kmsg.Offset
 }
 
 // fetchFromTree finds what OffsetCommit v0 has stored.
-func (a *API) fetchFromTree(group, topic string, index int32) kmsg.OffsetFetchResponseTopicPartition {
+func (a *API) fetchFromTree(ctx context.Context, at controller.ConsumerPartition) kmsg.OffsetFetchResponseTopicPartition {
 	none := ""
 	row := kmsg.NewOffsetFetchResponseTopicPartition()
-	row.Partition, row.Offset, row.Metadata = index, -1, &none
-	if a.Image().Topic(topic) == nil {
+	row.Partition, row.Offset, row.Metadata = at.Partition, -1, &none
+	if a.Image().Topic(at.Topic) == nil {
 		row.ErrorCode = kerr.UnknownTopicOrPartition.Code
 		return row
 	}
-	offset, ok, err := a.Controller.ConsumerOffset(group, topic, index)
+	offset, ok, err := a.Controller.ConsumerOffset(ctx, at)
 	switch {
 	case err != nil:
 		row.ErrorCode = codeOf(err)

@@ -26,7 +26,7 @@ func (c *Configs) Alter(ctx context.Context, e image.Entity, change func(map[str
 		if err != nil {
 			return err
 		}
-		done, err := c.try(ctx, s.Tree, alteration{e, change})
+		done, err := c.try(ctx, tree.Within(ctx, s.Tree), alteration{e, change})
 		switch {
 		case err != nil && !errors.Is(err, tree.ErrExpired):
 			return err
@@ -84,7 +84,7 @@ func (c *Configs) try(ctx context.Context, t tree.Tree, a alteration) (done bool
 	if _, err = t.Multi(ops...); err != nil {
 		return false, a.judge(t, err)
 	}
-	return true, c.refresh(t, []image.Entity{a.entity})
+	return true, c.refresh(ctx, t, []image.Entity{a.entity})
 }
 
 // topic is the name of the topic, empty if it is another entity.

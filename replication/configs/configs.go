@@ -43,7 +43,7 @@ type Options struct {
 type Configs struct {
 	o Options
 
-	mu      sync.Mutex            // held while values are read and applied: they never go back
+	turn    chan struct{}         // taken while values are read and applied: they never go back
 	applied map[image.Entity]bool // what has values, topics left out
 
 	loaded chan struct{} // see Loaded
@@ -61,7 +61,7 @@ func New(o Options) *Configs {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Configs{o: o, applied: map[image.Entity]bool{}, loaded: make(chan struct{})}
+	return &Configs{o: o, turn: make(chan struct{}, 1), applied: map[image.Entity]bool{}, loaded: make(chan struct{})}
 }
 
 // Loaded is closed when Watch has read and applied everything for the first time:

@@ -16,7 +16,7 @@ func (c *Configs) Read(ctx context.Context, e image.Entity) (map[string]string, 
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.Tree.Get(znode.ConfigPath(e), nil)
+	n, err := tree.Within(ctx, s.Tree).Get(znode.ConfigPath(e), nil)
 	if errors.Is(err, tree.ErrNoNode) {
 		return nil, nil
 	}
@@ -33,7 +33,7 @@ func (c *Configs) Load(ctx context.Context, topics []string) error {
 	if err != nil {
 		return err
 	}
-	return c.refresh(s.Tree, topicEntities(topics))
+	return c.refresh(ctx, tree.Within(ctx, s.Tree), topicEntities(topics))
 }
 
 func topicEntities(names []string) []image.Entity {
@@ -46,13 +46,15 @@ func topicEntities(names []string) []image.Entity {
 
 // refresh applies what the tree holds for the entities. One that cannot be
 // decoded keeps what was applied before.
-func (c *Configs) refresh(t tree.Tree, entities []image.Entity) error {
+func (c *Configs) refresh(ctx context.Context, t tree.Tree, entities []image.Entity) error {
 	paths := make([]string, len(entities))
 	for i, e := range entities {
 		paths[i] = znode.ConfigPath(e)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if err := c.take(ctx); err != nil {
+		return fmt.Errorf("read configurations: %w", err)
+	}
+	defer c.give()
 	nodes, err := t.GetAll(paths)
 	if err != nil {
 		return fmt.Errorf("read configurations: %w", err)
@@ -63,7 +65,19 @@ func (c *Configs) refresh(t tree.Tree, entities []image.Entity) error {
 	return nil
 }
 
-// apply gives an entity what its node holds. mu is held.
+// take waits for the turn to read and apply values; give ends it.
+func (c *Configs) take(ctx context.Context) error {
+	select {
+	case c.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Configs) give() { <-c.turn }
+
+// apply gives an entity what its node holds. It is the caller's turn.
 func (c *Configs) apply(e image.Entity, n tree.Node) {
 	var values map[string]string
 	if n.Stat.Version >= 0 {
@@ -85,7 +99,7 @@ func (c *Configs) apply(e image.Entity, n tree.Node) {
 
 // readAll applies everything that is configured, and takes back what was and is
 // not any more. Of topics only those in use are read.
-func (c *Configs) readAll(t tree.Tree) error {
+func (c *Configs) readAll(ctx context.Context, t tree.Tree) error {
 	entities := topicEntities(c.o.Topics())
 	found := map[image.Entity]bool{}
 	for _, kind := range []image.EntityType{image.BrokerEntity, image.ClientEntity, image.UserEntity, image.IPEntity} {
@@ -109,14 +123,16 @@ func (c *Configs) readAll(t tree.Tree) error {
 			}
 		}
 	}
-	c.mu.Lock()
+	if err := c.take(ctx); err != nil {
+		return err
+	}
 	for e := range c.applied {
 		if !found[e] {
 			entities = append(entities, e)
 		}
 	}
-	c.mu.Unlock()
-	return c.refresh(t, entities)
+	c.give()
+	return c.refresh(ctx, t, entities)
 }
 
 // children lists a node's children; a node that is not there has none.

@@ -40,9 +40,9 @@ func (c *Configs) Watch(ctx context.Context, s member.Session) error {
 	for first := true; ; first = false {
 		fresh, missed, err := r.list(watch)
 		if err == nil && (first || missed) {
-			err = c.readAll(s.Tree) // covers all of fresh: it was listed before
+			err = c.readAll(ctx, s.Tree) // covers all of fresh: it was listed before
 		} else if err == nil {
-			err = c.handle(fresh, s.Tree)
+			err = c.handle(ctx, fresh, s.Tree)
 		}
 		if err == nil {
 			err = r.purge(c.o.Now())
@@ -111,7 +111,7 @@ func sequence(path string) int64 {
 }
 
 // handle applies the entities that notifications name.
-func (c *Configs) handle(fresh []tree.Node, t tree.Tree) error {
+func (c *Configs) handle(ctx context.Context, fresh []tree.Node, t tree.Tree) error {
 	var entities []image.Entity
 	for _, n := range fresh {
 		e, err := znode.DecodeConfigChange(n.Data)
@@ -126,7 +126,7 @@ func (c *Configs) handle(fresh []tree.Node, t tree.Tree) error {
 	if len(entities) == 0 {
 		return nil
 	}
-	return c.refresh(t, entities)
+	return c.refresh(ctx, t, entities)
 }
 
 // purge removes notifications that every broker has had the time to see. Every

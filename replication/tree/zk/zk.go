@@ -8,7 +8,7 @@
 //	                    ▼                          ▼
 //	                 closed ◀──── Close ──────  expired
 //
-// While waiting every call waits too, however long: it is asked again on the
+// While waiting every call waits too, however long (Within bounds it): it is asked again on the
 // next connection. A read is simply repeated. A write whose answer was lost may
 // have been done, so what it would have left behind is looked for first; see
 // settle for the rule.
