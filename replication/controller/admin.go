@@ -16,19 +16,25 @@ import (
 // goes when nothing is left.
 type handMade struct {
 	present bool
+	node    int64 // czxid: one that is made anew is another
 	left    []plan.Reassignment
 }
 
 // lookForReassign obeys a hand-made reassignment.
 func (t *term) lookForReassign() error {
-	if t.handMade.present {
-		return t.rearmReassign() // our own rewriting, or a change that Kafka ignores too
-	}
-	data, ok, err := t.adminNode(znode.Reassign, reassignChanged)
-	if err != nil || !ok {
+	n, ok, err := t.adminNode(znode.Reassign, reassignChanged)
+	if err != nil {
 		return err
 	}
-	rs, err := znode.DecodeReassign(data)
+	if !ok {
+		t.handMade = handMade{} // if there was one, somebody has removed it
+		return nil
+	}
+	if t.handMade.present && t.handMade.node == n.Stat.Czxid {
+		return nil // our own rewriting, or a change that Kafka ignores too
+	}
+	t.handMade = handMade{}
+	rs, err := znode.DecodeReassign(n.Data)
 	if err != nil {
 		t.c.o.Logger.Error("the reassignment in the tree cannot be read; it is removed", "error", err)
 	}
@@ -50,18 +56,8 @@ func (t *term) lookForReassign() error {
 			t.c.o.Logger.Warn("reassignment in the tree is refused", "topic", r.Topic, "partition", r.Partition, "error", r.Err)
 		}
 	}
-	t.handMade = handMade{present: true, left: asked}
+	t.handMade = handMade{present: true, node: n.Stat.Czxid, left: asked}
 	return t.shrinkReassign()
-}
-
-// rearmReassign watches a reassignment that is known already; if somebody has
-// removed it, there is none any more.
-func (t *term) rearmReassign() error {
-	_, ok, err := t.adminNode(znode.Reassign, reassignChanged)
-	if err == nil && !ok {
-		t.handMade = handMade{}
-	}
-	return err
 }
 
 // shrinkReassign writes down what is left of a hand-made reassignment, where
@@ -71,20 +67,28 @@ func (t *term) shrinkReassign() error {
 		return nil
 	}
 	left := plan.ReassignLeft(t.im, t.handMade.left)
-	var err error
+	if len(left) == len(t.handMade.left) && len(left) > 0 {
+		return nil
+	}
+	stat, err := t.tree.Exists(znode.Reassign, nil)
 	switch {
+	case errors.Is(err, tree.ErrNoNode), err == nil && stat.Czxid != t.handMade.node:
+		t.handMade = handMade{} // the watch has been told of what there is now
+		return nil
+	case err != nil:
+		return fmt.Errorf("read %s: %w", znode.Reassign, err)
 	case len(left) == 0:
 		t.handMade = handMade{}
-		err = t.write([]tree.Op{tree.Delete(znode.Reassign, tree.AnyVersion)})
-	case len(left) < len(t.handMade.left):
+		err = t.write([]tree.Op{tree.Delete(znode.Reassign, stat.Version)})
+	default:
 		t.handMade.left = left
 		nodes := make([]znode.Move, len(left))
 		for i, r := range left {
 			nodes[i] = znode.Move{Partition: znode.Partition{Topic: r.Topic, Partition: r.Partition}, Replicas: r.Replicas}
 		}
-		err = t.write([]tree.Op{tree.Set(znode.Reassign, znode.EncodeReassign(nodes), tree.AnyVersion)})
+		err = t.write([]tree.Op{tree.Set(znode.Reassign, znode.EncodeReassign(nodes), stat.Version)})
 	}
-	if errors.Is(err, errConflict) { // somebody has removed it
+	if errors.Is(err, errConflict) { // somebody was faster
 		t.handMade = handMade{}
 		return nil
 	}
@@ -93,11 +97,11 @@ func (t *term) shrinkReassign() error {
 
 // lookForPreferred obeys a hand-made election of preferred leaders.
 func (t *term) lookForPreferred() error {
-	data, ok, err := t.adminNode(znode.PreferredLeader, preferredChanged)
+	n, ok, err := t.adminNode(znode.PreferredLeader, preferredChanged)
 	if err != nil || !ok {
 		return err
 	}
-	asked, err := znode.DecodePreferred(data)
+	asked, err := znode.DecodePreferred(n.Data)
 	if err != nil {
 		t.c.o.Logger.Error("the election in the tree cannot be read; it is removed", "error", err)
 	}
@@ -113,19 +117,17 @@ func (t *term) lookForPreferred() error {
 
 // adminNode reads a node that is only there when somebody wants something, and
 // watches for it.
-func (t *term) adminNode(path string, kind eventKind) (data []byte, ok bool, err error) {
-	_, err = t.tree.Exists(path, t.watch(kind, ""))
-	if errors.Is(err, tree.ErrNoNode) {
-		return nil, false, nil
+func (t *term) adminNode(path string, kind eventKind) (n tree.Node, ok bool, err error) {
+	if _, err = t.tree.Exists(path, t.watch(kind, "")); err == nil {
+		n, err = t.tree.Get(path, nil)
 	}
-	n, gone := t.tree.Get(path, nil)
-	switch err = errors.Join(err, gone); {
+	switch {
 	case errors.Is(err, tree.ErrNoNode):
-		return nil, false, nil
+		return tree.Node{}, false, nil
 	case err != nil:
-		return nil, false, fmt.Errorf("read %s: %w", path, err)
+		return tree.Node{}, false, fmt.Errorf("read %s: %w", path, err)
 	}
-	return n.Data, true, nil
+	return n, true, nil
 }
 
 // rebalance gives partitions back to their preferred leaders, where that is

@@ -29,9 +29,10 @@ type node struct {
 	t    *testing.T
 	path string
 
-	led    map[plan.Ref]int32
-	refuse func(plan.Order) error
-	cutOff chan struct{} // not nil: closed by the next orders, which nobody obeys
+	led     map[plan.Ref]int32
+	refuse  func(plan.Order) error
+	handled func(controller.Work) // nil: nobody is told
+	cutOff  chan struct{}         // not nil: closed by the next orders, which nobody obeys
 
 	existing []plan.Existing
 	settings plan.Settings
@@ -116,6 +117,7 @@ func (n *node) start() {
 	require.NoError(n.t, err)
 	n.ctl = controller.New(controller.Options{
 		Send:     n.send,
+		Handled:  n.handled,
 		Existing: func() []plan.Existing { return n.existing },
 		Settings: func() plan.Settings { return n.settings },
 		Now:      func() time.Time { return n.now }, Logger: slog.New(slog.DiscardHandler),
