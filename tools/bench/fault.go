@@ -154,11 +154,7 @@ func (s *stage) killController(ctx context.Context, _ int) error {
 func (s *stage) succeed(ctx context.Context, victim int32) error {
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
-	all, err := s.partitions()
-	if err != nil {
-		return err
-	}
-	led, err := s.ledBy(all, victim)
+	led, err := s.ledBy(victim)
 	if err != nil {
 		return err
 	}
@@ -188,8 +184,9 @@ func (s *stage) succeed(ctx context.Context, victim int32) error {
 	elected, err := s.elected(ctx, victim)
 	if err == nil {
 		add("a new controller", elected)
-		err = s.given(ctx, victim, led)
-		add("all partitions led", time.Now())
+		var last time.Time
+		last, err = s.given(ctx, victim, led)
+		add("all partitions led", last)
 	}
 	wg.Wait()
 	if err := errors.Join(append(told, err)...); err != nil {
@@ -231,22 +228,27 @@ func (s *stage) elected(ctx context.Context, dead int32) (time.Time, error) {
 	}
 }
 
-// given waits until the partitions that a dead broker led have another leader.
-func (s *stage) given(ctx context.Context, dead int32, partitions []int32) error {
+// given waits until the partitions that a dead broker led have another leader, and
+// returns when the last of them was given it, by ZooKeeper's clock: to read them all
+// takes longer.
+func (s *stage) given(ctx context.Context, dead int32, partitions []int32) (last time.Time, err error) {
 	for len(partitions) > 0 {
-		left, err := s.ledBy(partitions[:1], dead, image.NoBroker)
+		state, stat, err := s.state(partitions[0])
 		if err != nil {
-			return err
+			return last, err
 		}
-		if len(left) == 0 {
+		if state.Leader != dead && state.Leader != image.NoBroker {
+			if changed := time.UnixMilli(stat.Mtime); changed.After(last) {
+				last = changed
+			}
 			partitions = partitions[1:]
 			continue
 		}
-		if err := pause(ctx, look/4); err != nil {
-			return fmt.Errorf("%d partitions are not led: %w", len(partitions), err)
+		if err := pause(ctx, look); err != nil {
+			return last, fmt.Errorf("%d partitions are not led: %w", len(partitions), err)
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // told waits until a broker says that all partitions are led without a dead one, and

@@ -182,19 +182,28 @@ func (s *stage) gone(ctx context.Context, broker int) error {
 	}
 }
 
-// ledBy returns the partitions whose state in ZooKeeper names one of the brokers as
-// the leader, of those given.
-func (s *stage) ledBy(partitions []int32, brokers ...int32) (led []int32, err error) {
-	for _, p := range partitions {
-		data, _, err := s.zk.Get(znode.StatePath(stageTopic, p))
+// state is what ZooKeeper has of a partition.
+func (s *stage) state(partition int32) (znode.State, *zk.Stat, error) {
+	data, stat, err := s.zk.Get(znode.StatePath(stageTopic, partition))
+	if err != nil {
+		return znode.State{}, nil, err
+	}
+	state, err := znode.DecodeState(data)
+	return state, stat, err
+}
+
+// ledBy returns the partitions that a broker leads.
+func (s *stage) ledBy(broker int32) (led []int32, err error) {
+	all, err := s.partitions()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		state, _, err := s.state(p)
 		if err != nil {
 			return nil, err
 		}
-		state, err := znode.DecodeState(data)
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(brokers, state.Leader) {
+		if state.Leader == broker {
 			led = append(led, p)
 		}
 	}
