@@ -16,6 +16,7 @@ import (
 	"github.com/leatmq/leat/broker/server"
 	"github.com/leatmq/leat/coordinator"
 	"github.com/leatmq/leat/log/checkpoint"
+	"github.com/leatmq/leat/log/dir"
 	"github.com/leatmq/leat/partition"
 	"github.com/leatmq/leat/replication/image"
 )
@@ -73,13 +74,25 @@ func (b *Broker) checks() []admin.Check {
 			registered = admin.Check{Name: "registered", Reason: "there is no session on the tree"}
 		}
 	}
-	checks = append(checks, registered)
-	for _, d := range b.state.dirs.Dirs() {
-		c := admin.Check{Name: "data directory " + d.Path(), OK: true}
+	return append(append(checks, registered), dirChecks(b.state.dirs)...)
+}
+
+// dirChecks tell of the data directories. While one works, clients are served:
+// others that have failed are told of, and keep nobody away.
+func dirChecks(dirs *dir.Set) []admin.Check {
+	var checks []admin.Check
+	works := false
+	for _, d := range dirs.Dirs() {
+		c := admin.Check{Name: "data directory " + d.Path()}
 		if err := d.Err(); err != nil {
-			c.OK, c.Reason = false, err.Error()
+			c.Reason = err.Error()
+		} else {
+			works = true
 		}
 		checks = append(checks, c)
+	}
+	for i := range checks {
+		checks[i].OK = works
 	}
 	return checks
 }

@@ -138,18 +138,12 @@ func (b *Broker) zookeeperTLS(name string) string {
 }
 
 // identify finds out the cluster's id and this broker's. What the data
-// directories say counts where the tree or the configuration says nothing.
+// directories say counts where the tree or the configuration says nothing. A
+// directory whose disk fails is not asked, unless only it can know.
 func (b *Broker) identify(t tree.Tree, o *dir.Options) error {
-	stored := checkpoint.Meta{BrokerID: -1}
-	for _, path := range b.config.Dirs() {
-		m, err := checkpoint.ReadMeta(vfs.OS, filepath.Join(path, checkpoint.MetaFile))
-		if err == nil {
-			stored = m
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	stored, unread := b.stored()
+	if errors.Is(unread, checkpoint.ErrCorrupt) || unread != nil && o.BrokerID < 0 && stored.BrokerID < 0 {
+		return unread
 	}
 	if err := tree.EnsureAll(t, znode.Persistent()...); err != nil {
 		return fmt.Errorf("broker: %w", err)
@@ -166,6 +160,21 @@ func (b *Broker) identify(t tree.Tree, o *dir.Options) error {
 	}
 	o.BrokerID, err = member.GenerateBrokerID(t, int32(b.config.Int("reserved.broker.max.id")))
 	return err
+}
+
+// stored is what the data directories say about whose they are, a BrokerID of -1
+// for nothing, and why one could not be asked.
+func (b *Broker) stored() (m checkpoint.Meta, unread error) {
+	for _, path := range b.config.Dirs() {
+		m, err := checkpoint.ReadMeta(vfs.OS, filepath.Join(path, checkpoint.MetaFile))
+		switch {
+		case err == nil:
+			return m, unread
+		case !errors.Is(err, fs.ErrNotExist):
+			unread = errors.Join(unread, err)
+		}
+	}
+	return checkpoint.Meta{BrokerID: -1}, unread
 }
 
 // followFeatures shows the version of /feature, which ApiVersions tells. It is a

@@ -213,14 +213,14 @@ func (s *Set) take(p checkpoint.Partition) *Replica {
 func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
 	l, ok := s.o.Dirs.Get(p)
 	if !ok {
-		if !st.New && st.LeaderEpoch > 0 {
-			s.o.Logger.Warn("a partition that should have a log here has none; it begins empty",
-				"topic", p.Topic, "partition", p.Index)
-		}
 		var err error
 		l, err = s.o.Dirs.Create(p, dir.NewLog{TopicID: st.TopicID, Config: st.Config, Fresh: st.New})
 		if err != nil {
 			return nil, err
+		}
+		if !st.New && st.LeaderEpoch > 0 {
+			s.o.Logger.Warn("a partition that should have a log here has none; it begins empty",
+				"topic", p.Topic, "partition", p.Index)
 		}
 	}
 	d, ok := s.o.Dirs.DirOf(p)

@@ -34,7 +34,7 @@ type Options struct {
 type Check struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty"` // why not
+	Reason string `json:"reason,omitempty"` // why not, or what is amiss all the same
 }
 
 // Server is the HTTP server, already listening once New has returned.
