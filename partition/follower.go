@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -70,6 +71,8 @@ func (f *Follower) EndOffsetForEpoch(epoch int32) (found int32, end int64) {
 // Errors: ErrNotFollower; ErrNotAtEnd when from is not the log's end;
 // *record.Error for damage in set, and for records of a later epoch; and the log's. On any error nothing was
 // appended.
+//
+// The leader must not be told of the new end before Sync has returned, if SyncDue.
 func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 	f.role.Lock()
 	defer f.role.Unlock()
@@ -103,13 +106,27 @@ func (f *Follower) Copy(from int64, set []byte) (end int64, err error) {
 	}
 	bytes := lg.Size() - before
 	f.hidden.add(int(bytes))
-	if f.replica.set.o.GroupCommit || next-lg.RecoveryPoint() >= lg.Config().FlushMessages {
-		// What a follower acknowledges by fetching on is to be on its disk.
-		if err := lg.Sync(next); err != nil {
-			return next, err
+	return next, nil
+}
+
+// SyncDue says whether the log has records that are to be on the disk before the leader
+// is told of them: what a follower acknowledges by fetching on is to last.
+func (f *Follower) SyncDue() bool {
+	lg := f.replica.Log()
+	waiting := lg.EndOffset() - lg.RecoveryPoint()
+	return waiting > 0 && (f.replica.set.o.GroupCommit || waiting >= lg.Config().FlushMessages)
+}
+
+// Sync returns when all that has been copied is on the disk. It keeps nobody else
+// waiting, and followers may do so side by side: they share what the disk does then.
+func (f *Follower) Sync() error {
+	for {
+		lg := f.replica.Log()
+		err := lg.Sync(lg.EndOffset())
+		if !errors.Is(err, log.ErrClosed) || f.replica.Log() == lg {
+			return err // or it was moved to another directory meanwhile
 		}
 	}
-	return next, nil
 }
 
 // checkEpochs refuses records of a later epoch. The leader of this one cannot have

@@ -324,3 +324,35 @@ func TestFollowerRefusesRecordsOfALaterEpoch(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 3, f.EndOffset())
 }
+
+// What a follower acknowledges by fetching on is to be on its disk, where the topic or
+// the broker wants that.
+func TestAFollowerSyncsBeforeItAcknowledges(t *testing.T) {
+	for name, c := range map[string]struct {
+		group    bool
+		messages int64
+		due      []bool // after each of four records
+	}{
+		"nobody asks":      {false, log.DefaultConfig().FlushMessages, []bool{false, false, false, false}},
+		"leat.fsync=group": {true, log.DefaultConfig().FlushMessages, []bool{true, true, true, true}},
+		"flush.messages=2": {false, 2, []bool{false, true, false, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := startWith(t, partition.Options{GroupCommit: c.group})
+			s := led(3, 7, 2)
+			s.Leader, s.Config.FlushMessages = 2, c.messages
+			f := w.follow(s)
+			lg := f.Replica().Log()
+			for i, due := range c.due {
+				_, err := f.Copy(int64(i), batchAt(int64(i), 1))
+				require.NoError(t, err)
+				require.Equal(t, due, f.SyncDue())
+				if due {
+					require.NoError(t, f.Sync())
+					require.Equal(t, lg.EndOffset(), lg.RecoveryPoint())
+					require.False(t, f.SyncDue())
+				}
+			}
+		})
+	}
+}

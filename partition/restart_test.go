@@ -38,6 +38,16 @@ func TestWhatIsLedAgainAfterAKillIsOnDiskFirst(t *testing.T) {
 			w.disk.Crash()
 			w.open()
 			require.EqualValues(t, 2, lead(2).HighWatermark())
+
+			_, err = produce(lead(2), 1)
+			require.NoError(t, err)
+			w.disk.Kill()
+			w.open()
+			s := led(3, 7, 2)
+			s.Leader, s.Config.FlushMessages = 2, c.messages
+			f := w.follow(s)
+			require.EqualValues(t, 3, f.EndOffset(), "a follower acknowledges it with its first fetch")
+			require.EqualValues(t, 3, f.Replica().Log().RecoveryPoint())
 		})
 	}
 }

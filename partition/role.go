@@ -63,7 +63,11 @@ func (r *Replica) follow(s State) error {
 	defer r.lost() // when there is a new role to look at
 	r.retire()
 	r.leader.Store(nil)
-	if err := r.mend(); err != nil {
+	err = r.mend()
+	if err == nil {
+		err = r.secure()
+	}
+	if err != nil {
 		r.forget()
 		return err
 	}
@@ -135,8 +139,9 @@ func (r *Replica) clampedHigh() int64 {
 	return max(lg.StartOffset(), min(r.high.Load(), lg.EndOffset()))
 }
 
-// secure brings to the disk what the log has found there after a kill, where it counts
-// only then: it is shown from now on, and whoever sends it again is told that it is safe.
+// secure brings to the disk what the log has found after a kill, or was given in another
+// role, where it counts only then: a leader shows it from now on, and tells whoever sends
+// it again that it is safe; a follower acknowledges it with its first fetch.
 func (r *Replica) secure() error {
 	lg := r.Log()
 	end := lg.EndOffset()

@@ -39,13 +39,15 @@ func (l *loop) takeAnswer(ctx context.Context) error {
 			l.refused(p, kerr.ErrorForCode(w.code))
 		case w.diverging:
 			l.part(p, w)
-		default:
-			l.copy(p, w)
+		case l.copy(p, w):
+			l.taken = append(l.taken, taken{p, w})
 		}
 		if full && p != nil && len(w.records) > 0 {
 			l.first = (p.place + 1) % len(l.order)
 		}
 	}
+
+	l.settle()
 	for _, p := range lost { // this asks the leader again, so it comes last
 		if err := l.relocate(ctx, p); err != nil {
 			return err
@@ -72,18 +74,24 @@ func (l *loop) refusedAll(err error) error {
 	return err
 }
 
-// copy appends what the leader has, and takes over what it says.
-func (l *loop) copy(p *part, w *row) {
+// copy appends what the leader has. It returns whether the rest of what the row says
+// is to be taken over.
+func (l *loop) copy(p *part, w *row) bool {
 	if len(w.records) > 0 {
 		if q := l.f.o.Quota; q != nil && q.Holds(p.key.topic, p.key.index) {
 			q.Record(l.f.o.Now(), len(w.records))
 		}
 		if err := l.append(p, w.records); err != nil {
 			l.hurt(p, err)
-			return
+			return false
 		}
 		l.f.o.Copied(p.a.Partition, len(w.records))
 	}
+	return true
+}
+
+// advance takes over what a row says, whose records are where they must be.
+func (l *loop) advance(p *part, w *row) {
 	if err := p.replica.Advance(w.high, w.start); err != nil {
 		l.hurt(p, err)
 		return

@@ -30,6 +30,8 @@ func (s *sink) EndOffsetForEpoch(int32) (int32, int64) { return 1, 0 }
 func (s *sink) Truncate(int64) error                   { return nil }
 func (s *sink) RestartAt(int64) error                  { return nil }
 func (s *sink) Advance(int64, int64) error             { return nil }
+func (s *sink) SyncDue() bool                          { return false }
+func (s *sink) Sync() error                            { return nil }
 func (s *sink) Copy(at int64, set []byte) (int64, error) {
 	return s.end.Add(1), nil
 }

@@ -43,6 +43,10 @@ type Replica interface {
 	EndOffsetForEpoch(epoch int32) (int32, int64)
 	// Copy appends batches as they are, if the log ends at the offset.
 	Copy(at int64, set []byte) (end int64, err error)
+	// SyncDue says whether what was copied must be on the disk before the leader
+	// is told of it; then Sync returns when it is.
+	SyncDue() bool
+	Sync() error
 	// Truncate removes everything from an offset on.
 	Truncate(offset int64) error
 	// RestartAt removes everything; the log goes on at the offset.

@@ -53,6 +53,7 @@ type loop struct {
 	ans      answer
 	buf      []byte
 	small    int // answers in a row that needed little of buf
+	taken    []taken
 }
 
 func newLoop(f *Fetcher, key loopKey) *loop {
