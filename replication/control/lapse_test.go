@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/log/checkpoint"
 	"github.com/leatmq/leat/replication/channel"
@@ -176,4 +177,27 @@ func TestOrderThatFailed(t *testing.T) {
 	require.Zero(t, r.order(follow))
 	require.Contains(t, r.fetching, a0)
 	require.Equal(t, kerr.StaleControllerEpoch.Code, r.order(follow), "once only")
+}
+
+// TestDeletionTakenBack: an order about a deleted topic is an old one, unless a
+// later controller gives it: then somebody has taken the deletion back.
+func TestDeletionTakenBack(t *testing.T) {
+	r := newRig(t)
+	r.tell(t, metadata([]int32{0, 1}, told("a", idA, 0, 0)))
+	lead := role{topic: "a", id: idA}
+	require.Zero(t, r.order(lead))
+	r.tell(t, metadata([]int32{0, 1}, told("a", idA, 0, -2)))
+	require.Zero(t, r.stop(a0, -2, true))
+	require.Equal(t, kerr.StaleControllerEpoch.Code, r.order(lead), "what was before the deletion")
+
+	next := metadata([]int32{0, 1}, told("a", idA, 1, 0))
+	next.ControllerEpoch = 2
+	r.tell(t, next)
+	require.NotNil(t, r.control.Image().Topic("a"))
+	q := &kmsg.LeaderAndISRRequest{Version: 7, ControllerEpoch: 2, BrokerEpoch: r.epoch, TopicStates: []kmsg.LeaderAndISRRequestTopicState{
+		{Topic: "a", TopicID: idA, PartitionStates: []kmsg.LeaderAndISRRequestTopicPartition{role{topic: "a", id: idA, epoch: 1, version: 1}.state()}},
+	}}
+	require.Zero(t, r.control.LeaderAndISR(context(), q).Topics[0].Partitions[0].ErrorCode)
+	part, _ := r.part(a0)
+	require.Equal(t, "leads", part)
 }

@@ -125,7 +125,7 @@ func (c *Control) merge(q *kmsg.UpdateMetadataRequest, states []kmsg.UpdateMetad
 func (c *Control) forget(t *image.Topic) {
 	for n := range t.Partitions {
 		p := checkpoint.Partition{Topic: t.Name, Index: int32(n)}
-		if had := c.hosted[p]; had != nil && had.part == removed && c.gone.ids[had.id] {
+		if had := c.hosted[p]; had != nil && had.part == removed && c.gone.has(had.id) {
 			c.keep(p, nil)
 		}
 	}
@@ -150,7 +150,7 @@ func (m *merger) now(name string) *image.Topic {
 // topic merges what is said about one topic.
 func (m *merger) topic(q *kmsg.UpdateMetadataRequestTopicState) {
 	id := topic.ID(q.TopicID)
-	if m.c.gone.ids[id] {
+	if m.c.gone.keeps(id, m.c.epoch) {
 		return
 	}
 	there := slices.ContainsFunc(q.PartitionStates, alive)
@@ -169,7 +169,7 @@ func (m *merger) topic(q *kmsg.UpdateMetadataRequestTopicState) {
 	known := slices.ContainsFunc(d.partitions, func(p image.Partition) bool { return p.Replicas != nil })
 	switch {
 	case !there && !known:
-		m.c.gone.add(id)
+		m.c.gone.add(id, m.c.epoch)
 		if old != nil {
 			m.drop(old)
 		}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -44,26 +45,53 @@ type replica struct {
 // maxGraves is how many deleted topics are remembered.
 const maxGraves = 10000
 
-// graves are the ids of deleted topics, the latest ones: ids are never given
-// twice, so an order about one of these is an old one that comes late.
+// graves are the ids of deleted topics, the latest ones, each with the epoch of
+// the controller that had it deleted: ids are never given twice, so an order of
+// that controller about one of these is an old one that comes late. A later
+// controller may find that the topic is there after all: somebody has taken its
+// deletion back before it was done everywhere, or has restored it.
 type graves struct {
-	ids   map[topic.ID]bool
+	ids   map[topic.ID]int32
 	order []topic.ID
 }
 
-func (g *graves) add(id topic.ID) {
-	if id.IsZero() || g.ids[id] {
+func (g *graves) add(id topic.ID, epoch int32) {
+	if id.IsZero() {
+		return
+	}
+	if g.has(id) {
+		g.ids[id] = max(g.ids[id], epoch)
 		return
 	}
 	if g.ids == nil {
-		g.ids = map[topic.ID]bool{}
+		g.ids = map[topic.ID]int32{}
 	}
 	if len(g.order) == maxGraves {
 		delete(g.ids, g.order[0])
 		g.order = g.order[1:]
 	}
-	g.ids[id] = true
+	g.ids[id] = epoch
 	g.order = append(g.order, id)
+}
+
+func (g *graves) has(id topic.ID) bool {
+	_, dead := g.ids[id]
+	return dead
+}
+
+// keeps says whether a topic is deleted as far as a controller of an epoch can
+// say.
+func (g *graves) keeps(id topic.ID, epoch int32) bool {
+	buried, dead := g.ids[id]
+	return dead && epoch <= buried
+}
+
+// lift forgets that a topic was deleted: it lives again.
+func (g *graves) lift(id topic.ID) {
+	if g.has(id) {
+		delete(g.ids, id)
+		g.order = slices.DeleteFunc(g.order, func(other topic.ID) bool { return other == id })
+	}
 }
 
 // enter takes mu, and returns the code for a request as a whole, as stale does.

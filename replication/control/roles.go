@@ -101,7 +101,7 @@ func (c *Control) accepted(all []assignment) []assignment {
 func (c *Control) judge(a *assignment) (accept bool, code int16) {
 	had := c.hosted[a.p]
 	switch {
-	case c.gone.ids[a.id]:
+	case c.gone.keeps(a.id, c.epoch):
 		return false, kerr.StaleControllerEpoch.Code
 	case c.offline(a.p):
 		return false, kerr.KafkaStorageError.Code
@@ -202,6 +202,7 @@ func (c *Control) settle(list []assignment) {
 			}
 			continue
 		}
+		c.gone.lift(a.id)
 		r := &replica{id: a.id, part: leads, leader: a.to.Leader, epoch: a.to.LeaderEpoch, version: a.to.ZKVersion}
 		if r.leader != c.o.BrokerID {
 			r.part = follows

@@ -106,7 +106,7 @@ func (c *Control) mayEnd(e *ending) int16 {
 	case e.epoch == deletedEpoch:
 		there := c.Image().Topic(e.p.Topic) != nil
 		if had != nil && !had.id.IsZero() {
-			there = !c.gone.ids[had.id] && !had.ended
+			there = !c.gone.has(had.id) && !had.ended
 		}
 		if there {
 			return kerr.FencedLeaderEpoch.Code
@@ -139,7 +139,7 @@ func (c *Control) ended(e *ending) {
 	switch {
 	case had == nil:
 	case e.delete && e.epoch == deletedEpoch:
-		c.gone.add(had.id)
+		c.gone.add(had.id, c.epoch)
 		c.keep(e.p, nil)
 	default:
 		next := replica{id: had.id, part: stopped, leader: had.leader, epoch: max(had.epoch, e.epoch), version: had.version, ended: had.ended}
