@@ -61,12 +61,13 @@ type broker struct {
 	session tree.Tree
 	epoch   int32 // latest controller epoch seen
 	roles   map[plan.Ref]role
-	known   map[plan.Ref]int32 // leader of each partition, as announced
-	brokers []int32            // as announced
-	log     []string           // requests obeyed
-	broken  map[plan.Ref]bool  // replicas that it cannot have
-	code    int16              // why
-	undying map[string]bool    // topics whose data cannot be deleted
+	ids     map[string]topic.ID // of the topics that it was given replicas of, the latest
+	known   map[plan.Ref]int32  // leader of each partition, as announced
+	brokers []int32             // as announced
+	log     []string            // requests obeyed
+	broken  map[plan.Ref]bool   // replicas that it cannot have
+	code    int16               // why
+	undying map[string]bool     // topics whose data cannot be deleted
 }
 
 // newCluster starts brokers over one embedded tree.
@@ -121,6 +122,7 @@ func (b *broker) start() {
 	b.mu.Lock()
 	b.up, b.epoch = true, 0
 	b.roles, b.known, b.brokers = map[plan.Ref]role{}, map[plan.Ref]int32{}, nil
+	b.ids = map[string]topic.ID{}
 	b.mu.Unlock()
 	logger := slog.New(slog.DiscardHandler)
 	b.ctl = controller.New(controller.Options{
@@ -262,6 +264,7 @@ func (b *broker) stale(epoch int32) int16 {
 
 func (b *broker) obeyRoles(q *kmsg.LeaderAndISRRequest, a *kmsg.LeaderAndISRResponse) {
 	for _, ts := range q.TopicStates {
+		b.ids[ts.Topic] = ts.TopicID
 		row := kmsg.NewLeaderAndISRResponseTopic()
 		row.TopicID = ts.TopicID
 		for _, p := range ts.PartitionStates {
