@@ -51,21 +51,20 @@ func examine(c config, dir string) (*outcome, error) {
 		return nil, err
 	}
 	x := check.NewIndex(h)
+	if x.Replicas, err = readReplicas(dir); err != nil {
+		return nil, err
+	}
 	o := &outcome{Seed: h.About.Seed, Dir: dir, Findings: check.All(x), Invalid: check.Valid(x, c.leastRate), Sent: len(x.Sends), Faults: len(check.Windows(x))}
 	slow, resumptions := check.SlowResumes(x, resumeWithin)
 	o.Findings = append(o.Findings, slow)
 	for _, r := range resumptions {
 		o.Resumed = max(o.Resumed, slices.Max(append(r.Delays, 0)))
 	}
-	replicas, err := readReplicas(dir)
-	if err != nil {
-		return o, err
-	}
 	panicked, err := panics(dir)
 	if err != nil {
 		return o, err
 	}
-	o.Findings = append(o.Findings, check.DivergentReplicas(replicas), check.LostReplicas(x, replicas), o.notes(x), panicked)
+	o.Findings = append(o.Findings, check.DivergentReplicas(x.Replicas), check.LostReplicas(x), o.notes(x), panicked)
 	outages := check.Outages(x)
 	o.Outages = check.Summarise(outages)
 	o.count(x)

@@ -280,6 +280,12 @@ var plants = []struct {
 	{"a commit is lost", func(t *tape) {
 		t.at(history.Fetched, history.Event{Group: "g"}, 3)
 	}, []string{"commit-lost"}},
+	{"a commit that was sent twice comes late", func(t *tape) {
+		t.put(history.Event{Process: member, Group: "g", Op: history.Commit, Type: history.OK, Begin: t.now - 1000*ms, Runs: []history.Run{{Key: 0, Offset: 3}}})
+		t.poll(member, run(0, 4, 104, 105))
+		t.at(history.Commit, history.Event{Process: member, Group: "g"}, 6)
+		t.at(history.Fetched, history.Event{Group: "g"}, 3)
+	}, nil},
 	{"a commit is lowered by hand", func(t *tape) {
 		t.at(history.Commit, history.Event{Process: member, Group: "g"}, 2)
 		t.at(history.Fetched, history.Event{Group: "g"}, 2)

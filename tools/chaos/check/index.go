@@ -70,6 +70,8 @@ type Index struct {
 	Txns map[int64]history.Type
 	// Last is the time of the last event.
 	Last int64
+	// Replicas are what the brokers have left, nil where nobody looked.
+	Replicas []Replica
 }
 
 // Spot is where a value was first and last seen.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/leatmq/leat/tools/chaos/history"
 )
@@ -84,6 +85,11 @@ type committed struct {
 	key   int32
 }
 
+// resent is how long a commit lasts at least that a library has sent twice: less
+// than the shortest timeout of a request. The first attempt may still be on its
+// way, and arrive after later commits.
+const resent = int64(time.Second)
+
 // CommitRegress finds committed offsets that were read back lower than they had
 // been committed (nobody having committed lower since), and commits below an
 // earlier one.
@@ -114,7 +120,8 @@ func CommitRegress(x *Index) []Finding {
 		}
 		backwards(all, func(before, now observation) {
 			for _, o := range commits[c] {
-				if o.offset <= now.offset && o.end > before.begin && o.begin < now.end {
+				late := o.end-o.begin >= resent
+				if o.offset <= now.offset && (late || o.end > before.begin) && o.begin < now.end {
 					return // somebody lowered it
 				}
 			}

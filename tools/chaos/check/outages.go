@@ -43,8 +43,10 @@ func Calms(x *Index) [][2]int64 {
 		switch {
 		case e.Op == history.Calm:
 			out = append(out, [2]int64{e.Time, x.Last})
-		case e.Op == history.Fault && e.Type == history.Invoke && len(out) > 0 && out[len(out)-1][1] == x.Last:
-			out[len(out)-1][1] = e.Time
+		case e.Op == history.Fault && e.Type == history.Invoke:
+			for i := len(out) - 1; i >= 0 && out[i][1] == x.Last; i-- {
+				out[i][1] = e.Time
+			}
 		}
 	}
 	return out

@@ -90,6 +90,17 @@ func TestAHealthyClusterMustBeBusy(t *testing.T) {
 	require.Contains(t, idle[0], "of peace")
 }
 
+func TestAFaultEndsEveryPeaceBeforeIt(t *testing.T) {
+	tape := broken(time.Second)
+	tape.put(history.Event{Type: history.OK, Op: history.Calm})
+	tape.put(history.Event{Type: history.Invoke, Op: history.Fault, Value: 2, Text: "kill"})
+	fault := tape.now
+	tape.send(idempotent, 0, 9999, 9999)
+	calms := check.Calms(check.NewIndex(&tape.History))
+	require.Len(t, calms, 2)
+	require.Equal(t, []int64{fault, fault}, []int64{calms[0][1], calms[1][1]})
+}
+
 // large is n records written by a few processes, and read by three.
 func large(n int64) *tape {
 	t := newTape()

@@ -9,8 +9,11 @@ import (
 // Batch is a batch of a replica's log.
 type Batch struct {
 	Base, Last int64
-	Epoch      int32
+	Epoch      int32  // of the leader
 	Sum        uint64 // of all its bytes
+	// Producer is the producer's id, -1 for none, ProducerEpoch its epoch.
+	Producer      int64
+	ProducerEpoch int16
 }
 
 // Replica is one replica's log as its broker left it.
@@ -87,15 +90,24 @@ func (r *Replica) from(offset int64) int {
 	return i
 }
 
+// at is the batch that holds an offset.
+func (r *Replica) at(offset int64) (Batch, bool) {
+	i := r.from(offset)
+	if i == len(r.Batches) || r.Batches[i].Base > offset {
+		return Batch{}, false
+	}
+	return r.Batches[i], true
+}
+
 // LostReplicas finds acknowledged records that a replica does not have below the
 // high watermark: what a read from that replica alone would miss.
-func LostReplicas(x *Index, all []Replica) Finding {
+func LostReplicas(x *Index) Finding {
 	f := Finding{Name: "lost-on-replica", Bad: true}
 	keys := map[string]int32{}
 	for i, k := range x.About.Keys {
 		keys[k] = int32(i)
 	}
-	for _, r := range all {
+	for _, r := range x.Replicas {
 		key, ok := keys[r.Partition]
 		if !ok || int(key) >= len(x.Keys) {
 			continue
@@ -104,8 +116,7 @@ func LostReplicas(x *Index, all []Replica) Finding {
 			if q.Offset < r.Start {
 				continue
 			}
-			i := r.from(q.Offset)
-			if i == len(r.Batches) || r.Batches[i].Base > q.Offset {
+			if _, ok := r.at(q.Offset); !ok {
 				f.add("%s of %s lacks offset %d, %s (read by somebody: %v)", r.Partition, r.Node, q.Offset, name(q.Value), q.Polled)
 			}
 		}

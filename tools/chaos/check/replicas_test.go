@@ -65,9 +65,41 @@ func TestDivergentReplicas(t *testing.T) {
 func TestLostOnReplica(t *testing.T) {
 	x := check.NewIndex(&good().History) // offsets 0-9 and 11-20
 	whole := replica("b1", 0, 22)
-	require.Zero(t, check.LostReplicas(x, []check.Replica{whole}).Count)
-	require.Zero(t, check.LostReplicas(x, []check.Replica{replica("b1", 12, 22)}).Count, "what retention took")
+	count := func(r check.Replica) int {
+		x.Replicas = []check.Replica{r}
+		return check.LostReplicas(x).Count
+	}
+	require.Zero(t, count(whole))
+	require.Zero(t, count(replica("b1", 12, 22)), "what retention took")
 	whole.Batches = slices.Delete(slices.Clone(whole.Batches), 2, 3)
-	require.Equal(t, 2, check.LostReplicas(x, []check.Replica{whole}).Count)
-	require.Equal(t, 1, check.LostReplicas(x, []check.Replica{replica("b1", 0, 20)}).Count, "the tail")
+	require.Equal(t, 2, count(whole))
+	require.Equal(t, 1, count(replica("b1", 0, 20)), "the tail")
+}
+
+func TestADuplicateOfTwoProducerEpochsIsItsLibrarys(t *testing.T) {
+	tape := good()
+	tape.send(idempotent, 0, 150, 21)
+	tape.poll(reader, run(0, 21, 150, 150))
+	x := check.NewIndex(&tape.History)
+	for _, c := range []struct {
+		name          string
+		first, second check.Batch
+		want          []int // bad, of a plain producer, renumbered
+	}{
+		{"one epoch", check.Batch{Producer: 7}, check.Batch{Producer: 7}, []int{1, 0, 0}},
+		{"the next epoch", check.Batch{Producer: 7}, check.Batch{Producer: 7, ProducerEpoch: 1}, []int{0, 0, 1}},
+		{"an older epoch", check.Batch{Producer: 7, ProducerEpoch: 1}, check.Batch{Producer: 7}, []int{1, 0, 0}},
+		{"another producer", check.Batch{Producer: 7}, check.Batch{Producer: 8, ProducerEpoch: 1}, []int{1, 0, 0}},
+		{"none", check.Batch{Producer: -1}, check.Batch{Producer: -1, ProducerEpoch: 1}, []int{1, 0, 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.first.Base, c.first.Last, c.second.Base, c.second.Last = 21, 21, 22, 22
+			x.Replicas = []check.Replica{{Partition: "a-1"}, {Partition: "a-0"}, {Partition: "a-0", Batches: []check.Batch{c.first, c.second}}}
+			var got []int
+			for _, f := range check.Duplicates(x) {
+				got = append(got, f.Count)
+			}
+			require.Equal(t, c.want, got)
+		})
+	}
 }

@@ -20,23 +20,44 @@ func InconsistentOffsets(x *Index) []Finding {
 }
 
 // Duplicates finds a value at two offsets. A producer that is not idempotent may
-// cause it.
+// cause it. So may the library of one that is: when a request is neither answered
+// nor refused and the library gives it up, it takes a new producer epoch and
+// numbers its records anew, and what arrives of the old request after all is
+// another epoch's record to every broker.
 func Duplicates(x *Index) []Finding {
-	bad, weak := Finding{Name: "duplicate", Bad: true}, Finding{Name: "duplicate-not-idempotent"}
+	bad, weak, anew := Finding{Name: "duplicate", Bad: true}, Finding{Name: "duplicate-not-idempotent"}, Finding{Name: "duplicate-renumbered"}
 	for i := range x.Sends {
 		s := &x.Sends[i]
 		spot, ok := x.Where[s.Value]
 		if !ok || spot.First == spot.Last {
 			continue
 		}
+		offsets := x.Keys[spot.Key].Offsets
 		f := &bad
 		if !x.Clients[s.Process].Idempotent {
 			f = &weak
+		} else if x.renumbered(spot.Key, offsets[spot.First], offsets[spot.Last]) {
+			f = &anew
 		}
-		offsets := x.Keys[spot.Key].Offsets
 		f.add("%s: %s (sent at %s, %s) stands at offsets %d and %d", x.key(spot.Key), name(s.Value), at(s.Invoke), s.Outcome, offsets[spot.First], offsets[spot.Last])
 	}
-	return []Finding{bad, weak}
+	return []Finding{bad, weak, anew}
+}
+
+// renumbered tells whether what stands at two offsets was written by one producer
+// in two of its epochs.
+func (x *Index) renumbered(key int32, first, last int64) bool {
+	for _, r := range x.Replicas {
+		if r.Partition != x.key(key) {
+			continue
+		}
+		a, here := r.at(first)
+		b, there := r.at(last)
+		if here && there {
+			return a.Producer >= 0 && a.Producer == b.Producer && a.ProducerEpoch < b.ProducerEpoch
+		}
+	}
+	return false
 }
 
 // LostWrites finds records that were acknowledged, and that no poll returned

@@ -1,5 +1,6 @@
 """A client on librdkafka for a chaos run: see python.go."""
 import json
+import logging
 import select
 import sys
 import threading
@@ -57,11 +58,24 @@ def decode(body):
     return int.from_bytes(body[:8], "big")
 
 
+class Renumbered(logging.Handler):
+    """Notes when the library gives up what it has sent and numbers records anew."""
+
+    def emit(self, record):
+        text = record.getMessage()
+        if "epoch bump" in text:
+            event("info", "note", s="librdkafka: " + text)
+
+
 def send():
+    logger = logging.getLogger()
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(Renumbered())
     producer = Producer(dict(COMMON, **{
+        "log_level": 7, "debug": "eos",
         "enable.idempotence": True, "acks": "all", "linger.ms": 5, "message.timeout.ms": 0,
         "request.timeout.ms": 3000, "retry.backoff.ms": 50, "compression.type": "snappy",
-    }))
+    }), logger=logger)
     under = [0] * len(keys)
 
     def delivered(key, value):

@@ -88,7 +88,8 @@ func batches(path string, r *check.Replica) error {
 			if _, err := sum.Write(b); err != nil {
 				return fmt.Errorf("replica: %w", err)
 			}
-			r.Batches = append(r.Batches, check.Batch{Base: b.BaseOffset(), Last: b.LastOffset(), Epoch: b.LeaderEpoch(), Sum: sum.Sum64()})
+			r.Batches = append(r.Batches, check.Batch{Base: b.BaseOffset(), Last: b.LastOffset(), Epoch: b.LeaderEpoch(), Sum: sum.Sum64(),
+				Producer: b.ProducerID(), ProducerEpoch: b.ProducerEpoch()})
 			r.End = b.NextOffset()
 			data = rest
 		}
