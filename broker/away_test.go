@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -50,6 +51,9 @@ func TestZooKeeperIsAway(t *testing.T) {
 			require.Zero(t, commitAsOfOld(t, old))
 			require.NoError(t, away(server))
 
+			for n := 0; createTopic(t, client, fmt.Sprint("last-", n)) == 0; n++ { // its threads stop one by one
+				require.Less(t, n, 100)
+			}
 			began := time.Now()
 			require.Equal(t, kerr.RequestTimedOut.Code, createTopic(t, client, "new"))
 			require.Equal(t, kerr.RequestTimedOut.Code, alterTopic(t, client))

@@ -34,6 +34,12 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 		require.NoError(t, err, name)
 	}
 	require.NoError(t, s.Pause())
+	require.Eventually(t, func() bool { // its threads stop one by one
+		short, end := context.WithTimeout(t.Context(), patience/60)
+		defer end()
+		_, err := tree.Within(short, tr).Exists("/a", nil)
+		return errors.Is(err, context.DeadlineExceeded)
+	}, patience, time.Millisecond)
 	timer := time.AfterFunc(100*time.Millisecond, func() { cancel(over) })
 	defer timer.Stop()
 	for name, err := range calls(tree.Within(ctx, tr)) {
