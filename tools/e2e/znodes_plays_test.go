@@ -30,10 +30,10 @@ func (s *scene) plays() map[string]func() {
 		"config broker default": func() { s.config(kmsg.ConfigResourceTypeBroker, "", "log.retention.ms=700000000", "num.io.threads=5") },
 		"producer id block":     s.produce,
 
-		"reassignment under way":   func() { s.send("t2", 3000); s.throttle("0:0,0:1", "0:2", "200000", "210"); s.ask(2, 1) },
-		"reassignment done":        func() { s.throttle("0:0,0:1", "0:2", "50000000", "102"); s.ask(2, 1) },
+		"reassignment under way":   func() { s.send("t2", 3000); s.throttle(bound{"0:0,0:1", "0:2", "200000", "210"}); s.ask(2, 1) },
+		"reassignment done":        func() { s.throttle(bound{"0:0,0:1", "0:2", "50000000", "102"}); s.ask(2, 1) },
 		"reassignment verified":    func() { s.unthrottle("021") },
-		"reassignment 2 under way": func() { s.throttle("0:1,0:2", "0:0", "1000", "201"); s.ask(0, 1) },
+		"reassignment 2 under way": func() { s.throttle(bound{"0:1,0:2", "0:0", "1000", "201"}); s.ask(0, 1) },
 		"reassignment cancelled":   func() { s.ask(); s.unthrottle("012") },
 		"reassign znode done": func() {
 			s.write("/admin/reassign_partitions", `{"version":1,"partitions":[{"topic":"t2","partition":1,"replicas":[0,2]}]}`)
@@ -59,14 +59,16 @@ func (s *scene) plays() map[string]func() {
 	}
 }
 
-// throttle bounds the reassignment of t2-0: of these leaders and followers, and to
-// so many bytes a second on each of the brokers in turn.
-func (s *scene) throttle(leaders, followers, rate, brokers string) {
+// bound is what the reassignment of t2-0 is held to: which replicas, and how many
+// bytes a second on each of the brokers in turn.
+type bound struct{ leaders, followers, rate, brokers string }
+
+func (s *scene) throttle(b bound) {
 	s.t.Helper()
-	s.config(kmsg.ConfigResourceTypeTopic, "t2", "leader.replication.throttled.replicas="+leaders, "follower.replication.throttled.replicas="+followers)
-	for _, id := range strings.Split(brokers, "") {
-		s.config(kmsg.ConfigResourceTypeBroker, id, "leader.replication.throttled.rate="+rate, "follower.replication.throttled.rate="+rate)
-		s.bounded(id, rate)
+	s.config(kmsg.ConfigResourceTypeTopic, "t2", "leader.replication.throttled.replicas="+b.leaders, "follower.replication.throttled.replicas="+b.followers)
+	for _, id := range strings.Split(b.brokers, "") {
+		s.config(kmsg.ConfigResourceTypeBroker, id, "leader.replication.throttled.rate="+b.rate, "follower.replication.throttled.rate="+b.rate)
+		s.bounded(id, b.rate)
 	}
 }
 
