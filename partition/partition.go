@@ -84,6 +84,9 @@ type State struct {
 	Config         log.Config // the topic's configuration
 	// New says that the replica has never been: an empty log is right.
 	New bool
+	// Aside: should the disk have a log of another topic of that name, from before the
+	// broker was started, it is set aside and kept, and the replica begins empty.
+	Aside bool
 }
 
 // Replica is this broker's copy of one partition.

@@ -212,6 +212,14 @@ func (s *Set) take(p checkpoint.Partition) *Replica {
 // open finds or makes the log of a replica that is not in the set yet.
 func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
 	l, ok := s.o.Dirs.Get(p)
+	if ok && st.Aside && another(l.TopicID(), st.TopicID) {
+		if err := s.o.Dirs.SetAside(p); err != nil {
+			return nil, err
+		}
+		s.o.Logger.Warn("a log is of an earlier topic of that name: it is set aside with the suffix -stray and kept",
+			"topic", p.Topic, "partition", p.Index, "end", l.EndOffset())
+		ok = false
+	}
 	if !ok {
 		var err error
 		l, err = s.o.Dirs.Create(p, dir.NewLog{TopicID: st.TopicID, Config: st.Config, Fresh: st.New})
@@ -236,6 +244,9 @@ func (s *Set) open(p checkpoint.Partition, st State) (*Replica, error) {
 	r.high.Store(r.clampedHigh())
 	return r, nil
 }
+
+// another says whether two ids are of different topics; zero is none's.
+func another(a, b [16]byte) bool { return a != b && a != [16]byte{} && b != [16]byte{} }
 
 // Delete gives the replica up and removes its data. Whoever waits on it is
 // woken. Deleting what is not there succeeds.

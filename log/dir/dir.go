@@ -7,6 +7,7 @@
 //	/data/*-offset-checkpoint                 an offset per partition
 //	/data/orders-3/                           a partition's log
 //	/data/orders-3.<32 hex digits>-delete/    waits to be removed
+//	/data/orders-3.<32 hex digits>-stray/     put aside: of an earlier topic of that name
 //	/data/orders-3.<32 hex digits>-future/    a copy that will replace orders-3 in another directory
 //
 // Whatever else is there is left alone, and so is a partition's directory that
@@ -24,6 +25,7 @@
 //	delete   rename to -delete, sync            either name; by the new one the removal goes on
 //	         remove after a delay               part of the files are gone; the removal goes on
 //	         purge checkpoint entries           done again before the name is used again
+//	set aside: rename to -stray, sync          either name; by the old one it is set aside again
 //	move     fill t-0.<tag>-future,            filled further, after its end was compared
 //	         mark t-0 as moved,                no other t-0: the mark goes, the filling goes on
 //	         rename the copy to t-0, sync      two of them: the one that is not marked is the log

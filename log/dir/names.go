@@ -18,7 +18,7 @@ const (
 	current kind = iota // the partition's log: orders-3
 	deleted             // being removed:       orders-3.<32 hex digits>-delete
 	future              // a move's new home:   orders-3.<32 hex digits>-future
-	stray               // put aside by Kafka:  orders-3.<32 hex digits>-stray
+	stray               // put aside for good:  orders-3.<32 hex digits>-stray
 )
 
 var suffixes = map[string]kind{"-delete": deleted, "-future": future, "-stray": stray}
@@ -72,8 +72,13 @@ func legalTopic(s string) bool {
 
 // deletedName gives a directory's name while it waits to be removed; a long
 // topic is cut.
-func deletedName(p checkpoint.Partition, tag [16]byte) string {
-	tail := "-" + strconv.Itoa(int(p.Index)) + "." + hex.EncodeToString(tag[:]) + "-delete"
+func deletedName(p checkpoint.Partition, tag [16]byte) string { return lastName(p, tag, "-delete") }
+
+// strayName gives a directory's name that is kept for a person to look at.
+func strayName(p checkpoint.Partition, tag [16]byte) string { return lastName(p, tag, "-stray") }
+
+func lastName(p checkpoint.Partition, tag [16]byte, suffix string) string {
+	tail := "-" + strconv.Itoa(int(p.Index)) + "." + hex.EncodeToString(tag[:]) + suffix
 	return p.Topic[:min(len(p.Topic), maxName-len(tail))] + tail
 }
 

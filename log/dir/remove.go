@@ -69,6 +69,46 @@ func (s *Set) Delete(p checkpoint.Partition) error {
 	return h.dir.discard(h)
 }
 
+// SetAside takes a partition's log away and keeps it: on return its directory has the
+// suffix -stray, durably, p may be created again, and nobody touches what was there. A
+// future copy of it goes.
+//
+// Errors: ErrUnknown, ErrOffline, *log.IOError.
+func (s *Set) SetAside(p checkpoint.Partition) error {
+	name := s.names.of(p)
+	name.Lock()
+	defer name.Unlock()
+	h := s.get(p)
+	if h == nil {
+		return fmt.Errorf("%w: %v", ErrUnknown, p)
+	}
+	if err := h.dir.Err(); err != nil {
+		return err
+	}
+	if err := s.cancelMove(p); err != nil {
+		return err
+	}
+	return h.dir.setAside(h)
+}
+
+func (d *Dir) setAside(h *held) error {
+	if stop := h.stop.Load(); stop != nil {
+		(*stop)()
+	}
+	h.busy.Lock()
+	defer h.busy.Unlock()
+	path := filepath.Join(d.path, strayName(h.partition, d.set.o.NewID()))
+	if err := h.log.Rename(path); err != nil {
+		return d.wrap("set aside", h.log.Dir(), err)
+	}
+	d.set.drop(h)
+	if err := d.set.o.FS.SyncDir(d.path); err != nil {
+		return d.wrap("set aside", path, err)
+	}
+	d.logFailed(h.log, h.log.Close())
+	return nil
+}
+
 // discard takes a log away from those who work on it and puts it aside.
 func (d *Dir) discard(h *held) error {
 	if stop := h.stop.Load(); stop != nil {

@@ -173,6 +173,8 @@ func (c *Control) take(a *assignment, configs tuned) int16 {
 		Adding: a.to.AddingReplicas, Removing: a.to.RemovingReplicas,
 		PartitionEpoch: a.to.ZKVersion, LeaderRecovery: a.to.LeaderRecoveryState,
 		Config: *configs.configs[a.p.Topic], New: a.to.IsNew,
+		// What this broker is not said to have it cannot lose.
+		Aside: a.to.IsNew || !slices.Contains(a.to.ISR, c.o.BrokerID),
 	}
 	if a.to.Leader == c.o.BrokerID {
 		var code int16
