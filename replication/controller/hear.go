@@ -129,6 +129,7 @@ func (t *term) hearStops(broker int32, q *kmsg.StopReplicaRequest, a *kmsg.StopR
 	}
 	var refs []plan.Ref
 	var errs []error
+	var stuck []string
 	for _, p := range a.Partitions {
 		ref := plan.Ref{Topic: p.Topic, Partition: p.Partition}
 		if !asked[ref] {
@@ -139,7 +140,7 @@ func (t *term) hearStops(broker int32, q *kmsg.StopReplicaRequest, a *kmsg.StopR
 		if err != nil {
 			t.c.o.Logger.Error("replica cannot be deleted; its topic stays marked", "broker", broker,
 				"topic", p.Topic, "partition", p.Partition, "error", err)
-			t.settled(p.Topic, ErrPending)
+			stuck = append(stuck, p.Topic)
 		}
 	}
 	var done []string
@@ -150,6 +151,9 @@ func (t *term) hearStops(broker int32, q *kmsg.StopReplicaRequest, a *kmsg.StopR
 	})
 	if err != nil {
 		return err
+	}
+	for _, name := range stuck { // after what is left is shown
+		t.settled(name, ErrPending)
 	}
 	return t.forget(done)
 }
