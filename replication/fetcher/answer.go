@@ -155,6 +155,16 @@ func (l *loop) refused(p *part, err error) {
 	l.delay(p, err)
 }
 
+// early says whether a leader has not been told yet what this broker has been told:
+// the controller tells one after the other. Writes wait for the follower until
+// then, so that the first times it asks again soon, and does not complain.
+func early(err error) bool {
+	return errors.Is(err, kerr.UnknownLeaderEpoch) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
+}
+
+// soon is how often that is: for 0.64 s at the usual replica.fetch.backoff.ms.
+const soon = 32
+
 // hurt is what the partition's own log refuses.
 func (l *loop) hurt(p *part, err error) {
 	for _, passing := range passing {
@@ -179,11 +189,17 @@ var passing = []error{
 // delay has a part wait before it is fetched again.
 func (l *loop) delay(p *part, err error) {
 	p.failures++
-	if telling(p.failures) {
-		l.log.Warn("cannot fetch a partition", "partition", p.a.Partition.String(), "leaderEpoch", p.leaderEpoch,
+	level, failures := slog.LevelWarn, p.failures
+	if early(err) {
+		if failures -= soon; failures <= 0 {
+			level, failures = slog.LevelDebug, 1
+		}
+	}
+	if telling(failures) {
+		l.log.Log(context.Background(), level, "cannot fetch a partition", "partition", p.a.Partition.String(), "leaderEpoch", p.leaderEpoch,
 			"offset", p.at.offset, "failures", p.failures, "error", err)
 	}
-	l.suspend(p, l.f.o.Now().Add(pause(p.failures, l.settings.Backoff)))
+	l.suspend(p, l.f.o.Now().Add(pause(failures, l.settings.Backoff)))
 }
 
 // fail has a part wait for the next order about it.
@@ -193,8 +209,11 @@ func (l *loop) fail(p *part, err error) {
 	p.state = failed
 	p.a.failed.Store(true)
 	level := slog.LevelError
-	if errors.Is(err, partition.ErrNotFollower) { // there is another order already
+	switch {
+	case errors.Is(err, partition.ErrNotFollower): // there is another order already
 		level = slog.LevelDebug
+	case errors.Is(err, kerr.FencedLeaderEpoch): // one is on its way
+		level = slog.LevelInfo
 	}
 	l.log.Log(context.Background(), level, "a partition is not followed until the controller says more",
 		"partition", p.a.Partition.String(), "leaderEpoch", p.leaderEpoch, "error", err)

@@ -65,12 +65,39 @@ func TestAnErrorKeepsOnlyItsPartitionWaiting(t *testing.T) {
 				for _, q := range leader.asked() {
 					tries += len(q.Topics)
 				}
-				require.LessOrEqual(t, tries, 16, "the pauses grow")
+				most := 16
+				switch code {
+				case kerr.UnknownLeaderEpoch.Code, kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code:
+					most += 32
+				}
+				require.LessOrEqual(t, tries, most, "the pauses grow")
 				require.GreaterOrEqual(t, tries, 10, "to a second, no more")
 				heal()
 				elapse(time.Second)
 				w.same(p0, 1)
 				require.False(t, w.lag(p0).Failed)
+			})
+		})
+	}
+}
+
+// Writes wait for a follower that was told of a new epoch before its leader was.
+func TestAFollowerThatKnewFirstLosesNoTime(t *testing.T) {
+	for _, c := range []struct {
+		code int16
+		want int64
+	}{{kerr.UnknownLeaderEpoch.Code, 1}, {kerr.UnknownTopicID.Code, 1}, {kerr.UnknownTopicOrPartition.Code, 1}, {kerr.KafkaStorageError.Code, 0}} {
+		t.Run(fmt.Sprint(c.code), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				leader := w.nodes[1]
+				leader.lead(p0, 0)
+				leader.append(p0, "a")
+				heal := spoil(leader, c.code)
+				w.follow(p0, 1, 0)
+				elapse(350 * time.Millisecond)
+				heal()
+				elapse(21 * time.Millisecond)
+				require.Equal(t, c.want, w.log(p0).EndOffset())
 			})
 		})
 	}

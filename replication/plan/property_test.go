@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -275,16 +274,12 @@ func large(n int) *image.Image {
 	return cluster(4).With(image.Changes{Topics: topics})
 }
 
-// TestOneStepForADeadBroker also bounds what it costs, generously.
 func TestOneStepForADeadBroker(t *testing.T) {
 	im := large(10_000)
 	live := brokers(map[int32]int64{0: 0, 1: 0, 3: 0})
-	start := time.Now()
 	step, _ := plan.BrokersChanged(im, live, settings())
-	took := time.Since(start)
 	require.Len(t, step.Writes, 7500)
 	require.Len(t, step.Orders, 15000)
-	require.Less(t, took, time.Second)
 }
 
 func BenchmarkBrokerDies(b *testing.B) {
