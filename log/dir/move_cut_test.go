@@ -114,6 +114,7 @@ func TestMoveOfALogThatIsCut(t *testing.T) {
 					}
 					disk.read.Store(&hook)
 					time.Sleep(5 * time.Second)
+					synctest.Wait()
 					disk.read.Store(nil)
 					require.True(t, cut)
 					ready.Store(true)
