@@ -69,6 +69,10 @@ type change struct {
 	Gone []string        `json:"gone"`
 }
 
+// unhurried is the session of a scene's brokers: one that a busy machine ends would
+// leave traces in the tree.
+const unhurried = 4 * time.Second
+
 // scene is one cluster that repeats what was recorded.
 type scene struct {
 	*cluster
@@ -151,7 +155,7 @@ func (s *scene) begin(id int) {
 		Bin: bin, DataDir: s.dirs[id], Listen: s.addrs[id], Admin: s.admins[id],
 		Set: []string{
 			"zookeeper.connect=" + s.connect, fmt.Sprint("broker.id=", id), fmt.Sprint("broker.rack=rack-", id),
-			fmt.Sprint("zookeeper.session.timeout.ms=", session.Milliseconds()), "auto.leader.rebalance.enable=false", "background.threads=2", "num.io.threads=4", "leat.log.level=debug",
+			fmt.Sprint("zookeeper.session.timeout.ms=", unhurried.Milliseconds()), "auto.leader.rebalance.enable=false", "background.threads=2", "num.io.threads=4", "leat.log.level=debug",
 		},
 	})
 	require.NoError(s.t, err)
