@@ -74,11 +74,17 @@ func TestAlterPartition(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhoMayAlter(t *testing.T) {
+	now := image.Partition{Replicas: []int32{0, 1, 2}, ISR: []int32{0, 1}, Leader: 0, LeaderEpoch: 5, PartitionEpoch: 9}
 	_, _, err := plan.AlterPartition(partitionOf(now), plan.Asker{Broker: 0, Epoch: 3}, nil, settings())
 	require.ErrorIs(t, err, plan.ErrStaleBrokerEpoch)
 	_, _, err = plan.AlterPartition(partitionOf(now), plan.Asker{Broker: 8, Epoch: 0}, nil, settings())
 	require.ErrorIs(t, err, plan.ErrStaleBrokerEpoch)
-	_, results, err := plan.AlterPartition(partitionOf(now), plan.Asker{Broker: 1, Epoch: 0}, []plan.Alteration{good(func(*plan.Alteration) {})}, settings())
+	_, results, err := plan.AlterPartition(partitionOf(now), plan.Asker{Broker: 1, Epoch: 0}, []plan.Alteration{{
+		Ref: plan.Ref{Topic: "t"}, TopicID: topic.ID{1}, LeaderEpoch: 5, PartitionEpoch: 9, ISR: []int32{0, 1, 2},
+	}}, settings())
 	require.NoError(t, err)
 	require.ErrorIs(t, results[0].Err, plan.ErrInvalidRequest, "broker 1 does not lead")
 }
