@@ -189,7 +189,7 @@ func (s *stage) succeed(ctx context.Context, victim int32) error {
 		add("all partitions led", last)
 	}
 	wg.Wait()
-	if err := errors.Join(append(told, err)...); err != nil {
+	if err := errors.Join(errors.Join(told...), err); err != nil {
 		return err
 	}
 	add("all brokers say so", slices.MaxFunc(said, time.Time.Compare))

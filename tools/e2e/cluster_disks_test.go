@@ -151,7 +151,8 @@ func (d *disks) fill(topic string, size int) {
 	var all []*kgo.Record
 	for range (size + one - 1) / one {
 		value := make([]byte, one)
-		rng.Read(value) // never fails
+		_, err := rng.Read(value)
+		require.NoError(d.t, err)
 		all = append(all, kgo.SliceRecord(value))
 	}
 	require.NoError(d.t, cl.ProduceSync(d.t.Context(), all...).FirstErr())

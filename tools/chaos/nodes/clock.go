@@ -46,8 +46,11 @@ func (b *Broker) followsClock() error {
 		return nil // the next one reads it
 	}
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", b.Pid()))
-	if err != nil || len(maps) == 0 { // it has ended just now
+	if !b.Alive() { // it has ended just now
 		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("nodes: %w", err)
 	}
 	if !strings.Contains(string(maps), b.clock()) {
 		return fmt.Errorf("%w: broker %d", ErrNoClock, b.ID)
