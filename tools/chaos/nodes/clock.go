@@ -46,7 +46,7 @@ func (b *Broker) followsClock() error {
 		return nil // the next one reads it
 	}
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", b.Pid()))
-	if !b.Alive() { // it has ended just now
+	if !b.Alive() || err == nil && len(maps) == 0 { // it ends just now
 		return nil
 	}
 	if err != nil {
