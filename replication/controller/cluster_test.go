@@ -68,6 +68,8 @@ type broker struct {
 	broken  map[plan.Ref]bool   // replicas that it cannot have
 	code    int16               // why
 	undying map[string]bool     // topics whose data cannot be deleted
+
+	cannotLead func(plan.Ref) bool // replicas that it can have and not lead; nil: none
 }
 
 // newCluster starts brokers over one embedded tree.
@@ -271,7 +273,7 @@ func (b *broker) obeyRoles(q *kmsg.LeaderAndISRRequest, a *kmsg.LeaderAndISRResp
 			ref := plan.Ref{Topic: ts.Topic, Partition: p.Partition}
 			cell := kmsg.NewLeaderAndISRResponseTopicPartition()
 			cell.Partition = p.Partition
-			if b.broken[ref] {
+			if b.broken[ref] || p.Leader == b.id && b.cannotLead != nil && b.cannotLead(ref) {
 				cell.ErrorCode = b.code
 			} else {
 				b.roles[ref] = role{p.Leader, p.LeaderEpoch, p.ZKVersion, fmt.Sprint(p.ISR), p.IsNew}

@@ -20,17 +20,29 @@ const (
 // disk was full, its descriptors were used up, or it could not read a
 // configuration. That may pass without anybody being told; a disk that has failed
 // for good gives the same answer once a minute.
+//
+// It outlives an attempt that succeeds: who can have a replica and not lead it
+// would else be given the lead, at two epochs each time, once a second.
 type retry struct {
 	pause time.Duration // before the attempt that timer is set for
-	timer *time.Timer
+	timer *time.Timer   // nil: none is due
+	since time.Time     // of the latest failure
+}
+
+// rest calls off the attempt that is due.
+func (r *retry) rest() {
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
+	}
 }
 
 // retryLater sets the time at which a broker is asked again. It does nothing
 // while an attempt is due.
 func (t *term) retryLater(broker int32) {
-	r := t.retries[broker]
+	r, now := t.retries[broker], t.c.o.Now()
 	switch {
-	case r == nil:
+	case r == nil, r.timer == nil && now.Sub(r.since) > r.pause+longestRetry: // all was well meanwhile
 		r = &retry{pause: firstRetry}
 		t.retries[broker] = r
 	case r.timer != nil:
@@ -38,6 +50,7 @@ func (t *term) retryLater(broker int32) {
 	default:
 		r.pause = min(2*r.pause, longestRetry)
 	}
+	r.since = now
 	r.timer = time.AfterFunc(r.pause, func() {
 		t.inbox.put(event{kind: retryDue, name: strconv.Itoa(int(broker)), broker: broker})
 	})
@@ -46,11 +59,13 @@ func (t *term) retryLater(broker int32) {
 // retryRoles asks a broker again for the replicas it could not have. One that
 // has gone will be told everything when it comes back.
 func (t *term) retryRoles(broker int32) error {
-	if r := t.retries[broker]; r == nil || !t.lacks(broker) {
-		t.forgetRetries(broker)
+	r := t.retries[broker]
+	if r == nil {
 		return nil
 	}
-	t.retries[broker].timer = nil
+	if r.rest(); !t.lacks(broker) {
+		return nil
+	}
 	return t.decide(func(im *image.Image, s plan.Settings) plan.Step { return plan.Retry(im, broker, s) })
 }
 
@@ -60,18 +75,17 @@ func (t *term) welcomeBack(broker int32, back, doubtful []plan.Ref) error {
 	err := t.decide(func(im *image.Image, s plan.Settings) plan.Step {
 		return plan.ReplicasBack(im, plan.Returned{Broker: broker, Replicas: back, Doubtful: doubtful}, s)
 	})
-	if err == nil && !t.lacks(broker) {
-		t.forgetRetries(broker)
+	if r := t.retries[broker]; err == nil && r != nil && !t.lacks(broker) {
+		r.rest()
 	}
 	return err
 }
 
-// forgetRetries drops what is due for brokers that have everything, are gone or
-// have come anew.
+// forgetRetries drops what is due for brokers that are gone or have come anew.
 func (t *term) forgetRetries(brokers ...int32) {
 	for _, id := range brokers {
-		if r := t.retries[id]; r != nil && r.timer != nil {
-			r.timer.Stop()
+		if r := t.retries[id]; r != nil {
+			r.rest()
 		}
 		delete(t.retries, id)
 	}

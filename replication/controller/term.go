@@ -31,7 +31,7 @@ type term struct {
 
 	reconciling bool // reading again what others have changed
 
-	retries map[int32]*retry // by broker that lacks replicas it should have
+	retries map[int32]*retry // by broker that lacks, or has lacked, replicas it should have
 
 	relist  <-chan time.Time // when the topics are to be listed, nil: not
 	balance *time.Timer
@@ -161,7 +161,7 @@ func (t *term) lookForOffice() error {
 // end answers all who wait.
 func (t *term) end() {
 	for _, r := range t.retries {
-		r.timer.Stop()
+		r.rest()
 	}
 	for _, e := range t.inbox.close() {
 		if e.kind == called {
