@@ -65,7 +65,7 @@ func (t *Tree) multi(ops []tree.Op) ([]tree.Result, error) {
 			answers, err = t.conn.Multi(requests...)
 			return err
 		})
-		if errors.Is(err, tree.ErrExpired) || errors.Is(err, tree.ErrClosed) {
+		if final(err) {
 			return nil, err
 		}
 		if !lost(err) {

@@ -80,8 +80,8 @@ func (s *state) err() error {
 }
 
 // await returns nil when the session is on a connection, and the error when it
-// is over.
-func (s *state) await() error {
+// is over, or errGivenUp.
+func (s *state) await(given <-chan struct{}) error {
 	for {
 		s.mu.Lock()
 		now, changed := s.now, s.changed
@@ -94,7 +94,11 @@ func (s *state) await() error {
 		case closed:
 			return tree.ErrClosed
 		}
-		<-changed
+		select {
+		case <-changed:
+		case <-given:
+			return errGivenUp
+		}
 	}
 }
 
@@ -180,12 +184,21 @@ func lost(err error) bool {
 	return err != nil && !errors.Is(err, zk.ErrUnknown) && !strings.HasPrefix(err.Error(), "unknown error")
 }
 
-// ask makes a request again and again until it is answered or the session is
-// over. Errors come translated.
+// errGivenUp means that the caller has gone: what is not sent will not be.
+var errGivenUp = errors.New("zookeeper: given up")
+
+// final says whether an error of once or recover is one after which nothing is
+// asked again.
+func final(err error) bool {
+	return errors.Is(err, tree.ErrExpired) || errors.Is(err, tree.ErrClosed) || errors.Is(err, errGivenUp)
+}
+
+// ask makes a request again and again until it is answered, the session is over
+// or the caller gives up. Errors come translated.
 func (t *Tree) ask(request func() error) error {
 	for {
 		err := t.once(request)
-		if errors.Is(err, tree.ErrExpired) || errors.Is(err, tree.ErrClosed) {
+		if final(err) {
 			return err
 		}
 		if !lost(err) {
@@ -204,10 +217,17 @@ func (t *Tree) once(request func() error) error {
 	case t.slots <- struct{}{}:
 	case <-t.state.over:
 		return t.state.err()
+	case <-t.given:
+		return errGivenUp
 	}
 	defer func() { <-t.slots }()
-	if err := t.state.await(); err != nil {
+	if err := t.state.await(t.given); err != nil {
 		return err
+	}
+	select {
+	case <-t.given: // it was both
+		return errGivenUp
+	default:
 	}
 	began := t.o.Now()
 	err := request()
@@ -221,7 +241,7 @@ func (t *Tree) recover(cause error) error {
 	if errors.Is(cause, zk.ErrSessionExpired) {
 		t.expire()
 	}
-	return t.state.await()
+	return t.state.await(t.given)
 }
 
 // translate gives the library's errors the names of package tree.

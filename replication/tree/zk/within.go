@@ -2,6 +2,7 @@ package zk
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/leatmq/leat/replication/tree"
@@ -9,7 +10,10 @@ import (
 
 // limited is a session whose calls end with ctx. The library cannot give a request
 // up, so each waits on a goroutine of its own, which ends when the request is
-// answered or the session is over; Close waits for all of them.
+// answered or lost, or the session is over; Close waits for all of them. What is not
+// sent when ctx ends is never sent, and what was sent and lost is not sent again: else
+// a server that comes back would be asked for all that was given up meanwhile, and do
+// it after what is asked for then.
 type limited struct {
 	*Tree
 	ctx context.Context
@@ -18,7 +22,9 @@ type limited struct {
 var _ tree.Bounded = (*Tree)(nil)
 
 // Within is the session with calls that end with ctx.
-func (t *Tree) Within(ctx context.Context) tree.Tree { return limited{t, ctx} }
+func (t *Tree) Within(ctx context.Context) tree.Tree {
+	return limited{&Tree{t.shared, ctx.Done()}, ctx}
+}
 
 // answer is what a call returns.
 type answer[T any] struct {
@@ -42,6 +48,9 @@ func bounded[T any](w limited, call func() (T, error)) (T, error) {
 	}
 	select {
 	case a := <-done:
+		if errors.Is(a.err, errGivenUp) {
+			return none, context.Cause(w.ctx)
+		}
 		return a.value, a.err
 	case <-w.ctx.Done():
 		return none, context.Cause(w.ctx)

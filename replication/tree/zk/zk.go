@@ -94,8 +94,14 @@ const (
 // buffer bounds one request: Kafka's clients raise jute.maxbuffer to 4 MiB.
 const buffer = tree.MaxData + 1<<10
 
-// Tree is one session on an ensemble.
+// Tree is one session on an ensemble, for a caller with more or less patience.
 type Tree struct {
+	*shared
+	given <-chan struct{} // closed when the caller gives up; nil: never
+}
+
+// shared is what is one for all callers of a session.
+type shared struct {
 	o      Options
 	chroot string // "" or "/a/b"
 	conn   *zk.Conn
@@ -130,8 +136,8 @@ func Open(ctx context.Context, o Options) (*Tree, error) {
 			return nil, fmt.Errorf("zookeeper: chroot: %w", err)
 		}
 	}
-	t := &Tree{o: o, chroot: o.Chroot, log: o.Logger, slots: make(chan struct{}, o.MaxInFlight), state: newState(),
-		ready: make(chan struct{}), sentinel: make(chan (<-chan zk.Event), 1)}
+	t := &Tree{shared: &shared{o: o, chroot: o.Chroot, log: o.Logger, slots: make(chan struct{}, o.MaxInFlight), state: newState(),
+		ready: make(chan struct{}), sentinel: make(chan (<-chan zk.Event), 1)}}
 	t.dialer = newDialer(&o, t)
 	// Errors of a server that cannot be reached come from the dialer, later.
 	conn, events, err := zk.Connect(o.Servers, o.SessionTimeout,
