@@ -67,7 +67,7 @@ var ownNames = []Name{
 	{familyLeat, "leat_isr_expands_total", "counter", nil, "Times that a partition led here gained a replica in sync."},
 	{familyLeat, "leat_isr_updates_failed_total", "counter", nil, "Times that the controller did not agree to an in-sync set of a partition led here."},
 	{familyLeat, "leat_tree_session", "gauge", nil, "1 while this broker has a session on ZooKeeper, or on its own tree, and is registered."},
-	{familyLeat, "leat_tree_sessions_total", "counter", nil, "Sessions that this broker has had, each with a registration of its own."},
+	{familyLeat, "leat_tree_sessions_total", "counter", nil, "Registrations of this broker: one in each session, and another when somebody has removed it."},
 	{familyLeat, "leat_tree_connections_total", "counter", nil, "Connections to a ZooKeeper server on which the session began or went on."},
 	{familyLeat, "leat_tree_connections_lost_total", "counter", nil, "Times that the connection to a ZooKeeper server was lost."},
 	{familyLeat, "leat_tree_expirations_total", "counter", nil, "Sessions on ZooKeeper that have expired."},
