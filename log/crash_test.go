@@ -133,7 +133,7 @@ func (f *life) sync() error {
 
 func (f *life) checkpoint() error {
 	return errors.Join(
-		checkpoint.WriteOffsets(f.disk, recoveryAt, map[checkpoint.Partition]int64{crashPartition: f.l.RecoveryPoint()}),
+		checkpoint.WriteOffsets(f.disk, recoveryAt, map[checkpoint.Partition]int64{crashPartition: f.l.CheckpointOffset()}),
 		checkpoint.WriteOffsets(f.disk, startAt, map[checkpoint.Partition]int64{crashPartition: f.l.StartOffset()}))
 }
 
@@ -434,6 +434,11 @@ func TestPowerFailsAfterAProcessDiedBehindATruncation(t *testing.T) {
 		"dies again": {truncated, func(f *life) error {
 			f.disk.Kill()
 			return errors.Join(f.open(), f.appendSome(3, 2), f.sync())
+		}},
+		"dies again behind a checkpoint": {truncated, func(f *life) error {
+			err := errors.Join(f.appendSome(3, 6), f.checkpoint())
+			f.disk.Kill()
+			return errors.Join(err, f.open(), f.checkpoint(), f.appendSome(4, 2), f.l.Roll(), f.appendSome(5, 9), f.checkpoint(), f.appendSome(6, 1))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,6 +96,7 @@ func (l *Log) settleOffsets(trusted int64) error {
 	l.start.Store(max(l.o.StartOffset, l.FirstSegment()))
 	l.end.Store(end)
 	l.sync.done.Store(min(trusted, end))
+	l.sync.noted.Store(min(l.sync.noted.Load(), end))
 	l.promised = l.o.RecoveryPoint
 	if l.StartOffset() > end {
 		l.logger().Warn("the log ends before its start offset and begins anew there",

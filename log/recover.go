@@ -71,11 +71,13 @@ func (l *Log) recoverSegments(files *listing) (trusted int64, scanned bool, err 
 		// A segment that ends just at the recovery point may have been the active one
 		// when it was synced, without its indexes.
 		first = floor(list, max(l.o.RecoveryPoint-1, 0))
+		l.sync.noted.Store(l.o.RecoveryPoint)
 	}
 	for i, s := range list[:first] {
 		if files.unsound[s.Base()] {
 			l.logger().Warn("a segment lacks an index and is scanned", "base", s.Base())
 			first = i
+			l.sync.noted.Store(0) // its new index is not on disk yet
 			break
 		}
 	}

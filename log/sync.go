@@ -17,6 +17,7 @@ import (
 // them.
 type syncer struct {
 	done  atomic.Int64 // all below is on disk: the recovery point
+	noted atomic.Int64 // see CheckpointOffset
 	dirty atomic.Bool  // names of files in the directory changed since it was synced
 	isNew atomic.Bool  // the directory itself may not be durable in its parent
 
@@ -67,6 +68,11 @@ func (y *syncer) leave() {
 
 // RecoveryPoint returns the offset below which everything is on disk.
 func (l *Log) RecoveryPoint() int64 { return l.sync.done.Load() }
+
+// CheckpointOffset returns what a checkpoint is to name as the recovery point. That is
+// what it named before, where a crash made a part of it doubtful: to name less would
+// have each further crash begin its scan a segment earlier. See promised.
+func (l *Log) CheckpointOffset() int64 { return max(l.sync.done.Load(), l.sync.noted.Load()) }
 
 // LastFlush returns when Sync or Flush last reached the disk, or the log was opened.
 func (l *Log) LastFlush() time.Time {

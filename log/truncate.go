@@ -69,6 +69,7 @@ func (l *Log) cutting() (done func()) {
 func (l *Log) lowerRecoveryPoint(offset int64) {
 	l.promised = max(l.promised, l.RecoveryPoint())
 	l.sync.done.Store(min(l.RecoveryPoint(), offset))
+	l.sync.noted.Store(min(l.sync.noted.Load(), offset))
 }
 
 // dropTail removes the segments from number n on, and what was removed before it,

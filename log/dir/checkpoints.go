@@ -80,7 +80,7 @@ func (d *Dir) stored(name string, p checkpoint.Partition) int64 {
 func (d *Dir) writeRecoveryPoints() error {
 	return d.write(checkpoint.RecoveryPointFile, func(m offsets) {
 		for _, h := range append(d.held(), d.coming()...) {
-			m[h.partition] = h.log.RecoveryPoint()
+			m[h.partition] = h.log.CheckpointOffset()
 		}
 	})
 }
