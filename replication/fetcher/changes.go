@@ -160,10 +160,12 @@ func (l *loop) wakeRested(now time.Time) {
 		return true
 	})
 	for _, p := range l.waking {
-		if p.begun {
-			l.change(p)
-		} else {
+		if !p.begun {
 			l.start(p)
+		} else if err := p.secure(); err != nil {
+			l.hurt(p, err)
+		} else {
+			l.change(p)
 		}
 	}
 	clear(l.waking)

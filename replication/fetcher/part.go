@@ -78,6 +78,15 @@ func (p *part) begin() error {
 		}
 		p.look()
 	}
+	return p.secure()
+}
+
+// secure makes durable what the leader is about to be told of, where it must be: a sync
+// may have failed for the moment, or be another loop's that is still under way.
+func (p *part) secure() error {
+	if p.replica.SyncDue() {
+		return p.replica.Sync()
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ import (
 type slow struct {
 	sink
 	synced, told int64
+	busy         int // how many more syncs find no file descriptor
 	err          error
 }
 
@@ -31,6 +32,10 @@ func (s *slow) SyncDue() bool { return s.synced < s.EndOffset() }
 func (s *slow) Sync() error {
 	end := s.EndOffset()
 	time.Sleep(time.Second)
+	if s.busy > 0 {
+		s.busy--
+		return log.ErrBusy
+	}
 	s.synced = end
 	return s.err
 }
@@ -128,4 +133,35 @@ func BenchmarkSyncedAnswer(b *testing.B) {
 			require.NoError(b, dirs.Close(context.Background()))
 		})
 	}
+}
+
+// A sync that could not open a file for want of descriptors has made nothing durable: the
+// part that fetches on after a while, and the one that follows next, sync first.
+func TestNothingIsToldThatASyncHasLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := new(slow)
+		l := following(t, 1, func(checkpoint.Partition) (Replica, error) { return one, nil })
+		p := l.order[0]
+		one.busy = 2
+		l.answered(t, func(int64) []byte { return []byte{1} })
+		require.Equal(t, resting, p.state)
+		for one.synced == 0 {
+			time.Sleep(time.Minute)
+			l.wakeRested(time.Now())
+			if one.synced == 0 {
+				require.Equal(t, resting, p.state)
+			}
+		}
+		require.Equal(t, active, p.state)
+		require.EqualValues(t, 1, one.synced)
+		require.Zero(t, one.busy)
+		l.compose(0)
+		require.EqualValues(t, 1, p.told.offset)
+
+		one.end.Add(1) // by another loop, which still waits for the disk
+		l.remove(p)
+		l.add(&assignment{Following: p.a.Following})
+		require.EqualValues(t, 2, one.synced)
+		require.EqualValues(t, 2, l.order[0].at.offset)
+	})
 }
