@@ -1,6 +1,10 @@
 package metrics
 
-import "strconv"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
 
 // fetcherID is the client id under which Kafka's brokers show their fetchers.
 const fetcherID = "Replica"
@@ -100,10 +104,13 @@ func (s *scrape) summary(name string, h *histogram, labels ...string) {
 	}
 }
 
-// lags sends how far each replica is behind, as far as there may be series, and
-// the most of all.
+// lags sends how far each replica is behind, as far as there may be series, first
+// by name, and the most of all.
 func (s *scrape) lags(all []Lag) {
 	limit, _ := s.limits()
+	slices.SortFunc(all, func(a, b Lag) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
 	most, failed := int64(0), 0
 	for i, lag := range all {
 		most = max(most, lag.Offsets)

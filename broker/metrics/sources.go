@@ -4,7 +4,7 @@ import "iter"
 
 // Sources are the questions that a scrape asks. Each may be nil: its numbers are
 // not shown then. They are called from several goroutines and must be quick;
-// what they return is not written to.
+// what they return is not written to, but for Lags.
 type Sources struct {
 	Brokers     func() []Broker
 	Controller  func() (id int32) // -1 when there is none
@@ -30,7 +30,7 @@ type Replication struct {
 	Ensemble           Ensemble
 	ControllerEpoch    int32
 	MinFetchRate       float64 // per second, of the slowest fetcher
-	Lags               []Lag
+	Lags               []Lag   // in any order; put in order by who asks
 }
 
 // Ensemble is what has become of connections to ZooKeeper.
