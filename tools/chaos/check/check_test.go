@@ -279,7 +279,19 @@ var plants = []struct {
 
 	{"a commit is lost", func(t *tape) {
 		t.at(history.Fetched, history.Event{Group: "g"}, 3)
+	}, []string{"commit-lost", "commit-stale"}},
+	{"a commit is read below what it was, by nobody before, in peace", func(t *tape) {
+		t.put(history.Event{Type: history.OK, Op: history.Calm})
+		t.now += 11e9
+		t.poll(member, run(0, 4, 104, 105))
+		t.at(history.Commit, history.Event{Process: member, Group: "g"}, 6)
+		t.at(history.Fetched, history.Event{Group: "g"}, 4)
 	}, []string{"commit-lost"}},
+	{"the same while something is broken", func(t *tape) {
+		t.poll(member, run(0, 4, 104, 105))
+		t.at(history.Commit, history.Event{Process: member, Group: "g"}, 6)
+		t.at(history.Fetched, history.Event{Group: "g"}, 4)
+	}, []string{"commit-stale"}},
 	{"a commit that was sent twice comes late", func(t *tape) {
 		t.put(history.Event{Process: member, Group: "g", Op: history.Commit, Type: history.OK, Begin: t.now - 1000*ms, Runs: []history.Run{{Key: 0, Offset: 3}}})
 		t.poll(member, run(0, 4, 104, 105))

@@ -91,10 +91,13 @@ type committed struct {
 const resent = int64(time.Second)
 
 // CommitRegress finds committed offsets that were read back lower than they had
-// been committed (nobody having committed lower since), and commits below an
-// earlier one.
+// been read before or committed (nobody having committed lower since), and commits
+// below an earlier one. What is lower than it was committed, while something is
+// broken, is only reported: whoever still believes in a coordinator that others
+// have left hears from it what was true then.
 func CommitRegress(x *Index) []Finding {
-	lost, lowered := Finding{Name: "commit-lost", Bad: true}, Finding{Name: "commit-lowered"}
+	lost, stale, lowered := Finding{Name: "commit-lost", Bad: true}, Finding{Name: "commit-stale"}, Finding{Name: "commit-lowered"}
+	calms := Calms(x)
 	commits, fetches := map[committed][]observation{}, map[committed][]observation{}
 	for i := range x.Events {
 		e := &x.Events[i]
@@ -114,26 +117,48 @@ func CommitRegress(x *Index) []Finding {
 		}
 	}
 	for c, fs := range fetches {
-		all := slices.Clone(fs)
-		for _, o := range commits[c] {
-			all = append(all, observation{o.begin, o.end, o.offset, ""})
-		}
-		backwards(all, func(before, now observation) {
-			for _, o := range commits[c] {
-				late := o.end-o.begin >= resent
-				if o.offset <= now.offset && (late || o.end > before.begin) && o.begin < now.end {
-					return // somebody lowered it
+		report := func(f *Finding) func(before, now observation) {
+			return func(before, now observation) {
+				if !loweredBetween(commits[c], before, now) {
+					f.add("group %s on %s had %d at %s; at %s it was %d", c.group, x.key(c.key), before.offset, at(before.end), at(now.begin), now.offset)
 				}
 			}
-			lost.add("group %s on %s had %d at %s; at %s it was %d", c.group, x.key(c.key), before.offset, at(before.end), at(now.begin), now.offset)
-		})
+		}
+		backwards(slices.Clone(fs), report(&lost))
+		var quiet, rest []observation // what was read in peace, and while something was broken
+		for _, o := range fs {
+			if peaceful(calms, o.begin) {
+				quiet = append(quiet, o)
+			} else {
+				rest = append(rest, o)
+			}
+		}
+		for _, o := range commits[c] {
+			quiet, rest = append(quiet, observation{o.begin, o.end, o.offset, ""}), append(rest, observation{o.begin, o.end, o.offset, ""})
+		}
+		backwards(quiet, report(&lost))
+		backwards(rest, report(&stale))
 	}
 	for c, cs := range commits {
 		backwards(cs, func(before, now observation) {
 			lowered.add("group %s on %s: %d was committed by %s, then %d by %s", c.group, x.key(c.key), before.offset, at(before.end), now.offset, at(now.end))
 		})
 	}
-	return []Finding{lost, lowered}
+	return []Finding{lost, stale, lowered}
+}
+
+// loweredBetween tells whether somebody may have committed what now was read, after
+// before.
+func loweredBetween(commits []observation, before, now observation) bool {
+	return slices.ContainsFunc(commits, func(o observation) bool {
+		late := o.end-o.begin >= resent
+		return o.offset <= now.offset && (late || o.end > before.begin) && o.begin < now.end
+	})
+}
+
+// peaceful tells whether nothing has been broken for long at an instant.
+func peaceful(calms [][2]int64, t int64) bool {
+	return slices.ContainsFunc(calms, func(c [2]int64) bool { return t >= c[0]+int64(settled) && t < c[1] })
 }
 
 // GroupSkips finds records below a group's committed offset that no member of

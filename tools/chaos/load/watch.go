@@ -4,19 +4,19 @@ import (
 	"context"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/tools/chaos/history"
 )
 
-// watcher asks again and again where logs begin and end. It asks in the newest
-// leader epoch that it has heard of, so that no leader which others have left
-// answers after a newer one has.
+// watcher asks again and again where logs begin and end, and what groups have
+// committed. It asks in the newest leader epoch that it has heard of, so that no
+// leader or coordinator which others have left answers after a newer one has.
 type watcher struct {
 	*view
 	process int32
+	groups  coordinators
 }
 
 // view is who leads each partition, as far as has been heard; no older epoch
@@ -45,7 +45,7 @@ func (l *Load) watch(ctx context.Context) {
 		return
 	}
 	defer cl.Close()
-	w := &watcher{view: newView(l, cl), process: process}
+	w := &watcher{view: newView(l, cl), process: process, groups: coordinators{}}
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -71,22 +71,9 @@ func (w *watcher) round(ctx context.Context) {
 			w.list(ctx, int32(key), ask.text, kmsg.ListOffsetsRequestTopicPartition{Timestamp: ask.at, Partition: int32(ask.iso)})
 		}
 	}
-	adm := kadm.NewClient(w.cl)
+	w.groups.learn(ctx, w.cl)
 	for _, group := range []string{groupGo, groupRd} {
-		begin := w.l.o.History.Now()
-		offsets, err := adm.FetchOffsets(ctx, group)
-		if err != nil {
-			continue
-		}
-		e := history.Event{Process: w.process, Type: history.OK, Op: history.Fetched, Group: group, Begin: begin}
-		offsets.Each(func(o kadm.OffsetResponse) {
-			if key, ok := w.l.index[Key{o.Topic, o.Partition}]; ok && o.Err == nil && o.At >= 0 {
-				e.Runs = append(e.Runs, history.Run{Key: key, Offset: o.At})
-			}
-		})
-		if len(e.Runs) > 0 {
-			w.l.o.History.Add(e)
-		}
+		w.committed(ctx, group)
 	}
 }
 
