@@ -179,6 +179,21 @@ func TestOrderThatFailed(t *testing.T) {
 	require.Equal(t, kerr.StaleControllerEpoch.Code, r.order(follow), "once only")
 }
 
+// TestOrderBeforeTheOneThatFailed: one that comes late, on a connection that was
+// given up, is not obeyed because the one after it could not be.
+func TestOrderBeforeTheOneThatFailed(t *testing.T) {
+	r := newRig(t)
+	r.tell(t, metadata([]int32{0, 1}))
+	lead := role{topic: "a", id: idA, epoch: 1, version: 1}
+	require.Zero(t, r.order(lead))
+	ended, cancel := stdcontext.WithCancel(t.Context())
+	cancel()
+	follow := role{topic: "a", id: idA, leader: 1, epoch: 2, version: 2}
+	require.Equal(t, kerr.RequestTimedOut.Code, r.orderIn(ended, follow))
+	require.Equal(t, kerr.StaleControllerEpoch.Code, r.order(lead))
+	require.Zero(t, r.order(follow))
+}
+
 // TestDeletionTakenBack: an order about a deleted topic is an old one, unless a
 // later controller gives it: then somebody has taken the deletion back.
 func TestDeletionTakenBack(t *testing.T) {

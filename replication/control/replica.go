@@ -40,6 +40,7 @@ type replica struct {
 	ended   bool  // its topic was not in a whole picture that came since
 	mends   bool  // stopped for its damage: the same epoch brings it back as a follower
 	failed  bool  // its last order could not be obeyed: the same epoch may be ordered again
+	tried   int32 // epoch of the order that failed; what is older comes late
 }
 
 // maxGraves is how many deleted topics are remembered.

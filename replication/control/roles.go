@@ -115,7 +115,7 @@ func (c *Control) judge(a *assignment) (accept bool, code int16) {
 		return true, 0 // the topic has got its id
 	case a.to.LeaderEpoch == had.epoch && had.part == leads && c.unfit(a):
 		return false, kerr.KafkaStorageError.Code
-	case a.to.LeaderEpoch == had.epoch && (had.failed || had.mends && a.to.Leader != c.o.BrokerID):
+	case a.to.LeaderEpoch == had.epoch && (had.failed && a.to.LeaderEpoch >= had.tried || had.mends && a.to.Leader != c.o.BrokerID):
 		return true, 0
 	case a.to.LeaderEpoch == had.epoch:
 		return false, kerr.StaleControllerEpoch.Code
@@ -200,7 +200,7 @@ func (c *Control) settle(list []assignment) {
 		a := &list[i]
 		if *a.code != 0 {
 			if had := c.hosted[a.p]; had != nil {
-				had.failed = true
+				had.failed, had.tried = true, a.to.LeaderEpoch
 			}
 			continue
 		}

@@ -147,7 +147,7 @@ func (c *Control) ended(e *ending) {
 			next.part = removed
 		}
 		next.mends = mends && next.part == stopped
-		next.failed = had.failed && next.part == stopped
+		next.failed, next.tried = had.failed && next.part == stopped, had.tried
 		c.keep(e.p, &next)
 	}
 	if e.delete {
