@@ -120,10 +120,10 @@ func (l *Leader) FollowerFetched(id int32, f isr.Fetch) bool {
 	if !ok {
 		return true
 	}
-	outlived := l.progress.Outlived(id, f)
 	if l.progress.Fetched(id, f, t.Now) && !l.progress.Expand(id, &t.Conditions) {
 		l.progress.Expel(id)
 	}
+	outlived := l.progress.Outlived(id, f)
 	l.leave(&t)
 	return !outlived
 }

@@ -18,6 +18,7 @@ type Remote struct {
 	Epoch int64
 
 	newest     int64     // the latest Epoch it has fetched in
+	late       late      // fetches of an earlier one since
 	fetched    time.Time // when it fetched last
 	fetchedEnd int64     // the leader's end at that time
 }
@@ -42,10 +43,10 @@ type Fetch struct {
 // then: under steady writes a follower is never at the end, and yet in sync.
 func (p *Progress) Fetched(id int32, f Fetch, now time.Time) bool {
 	r := p.find(id)
-	if r == nil || p.Outlived(id, f) {
+	if r == nil || p.Outlived(id, f) && !r.late.lives(f.Epoch, now) {
 		return false
 	}
-	r.Epoch = Unknown
+	r.Epoch, r.late = Unknown, late{}
 	if f.Epoch > 0 {
 		r.Epoch, r.newest = f.Epoch, f.Epoch
 	}
@@ -60,8 +61,33 @@ func (p *Progress) Fetched(id int32, f Fetch, now time.Time) bool {
 	return true
 }
 
+// late are the fetches of one registration that seems to be an earlier one.
+type late struct {
+	epoch int64
+	first time.Time
+	count int
+}
+
+// What a broker's former life has left on the way is not so much, nor comes for so long.
+// A ZooKeeper that was restored, or another ensemble, numbers registrations from below
+// again: then the smaller number is the later one, and asks on.
+const (
+	lateFor   = 30 * time.Second
+	lateCount = 10
+)
+
+// lives notes a fetch and says whether it must be of a living broker after all.
+func (l *late) lives(epoch int64, now time.Time) bool {
+	if l.epoch != epoch {
+		*l = late{epoch: epoch, first: now}
+	}
+	l.count++
+	return l.count > lateCount && now.Sub(l.first) >= lateFor
+}
+
 // Outlived says whether a fetch is of an earlier registration of a follower than one
-// that it has fetched in since. A leader that was stopped for a while may read both.
+// that it has fetched in since, as far as Fetched has found out. A leader that was
+// stopped for a while may read both.
 func (p *Progress) Outlived(id int32, f Fetch) bool {
 	r := p.find(id)
 	return r != nil && f.Epoch > 0 && f.Epoch < r.newest
