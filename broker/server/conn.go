@@ -118,6 +118,13 @@ func (c *Conn) abort(e ending) {
 		return
 	}
 	close(c.gone)
+	if e.cause == CauseShutdown && c.bytesOut.Load() == 0 {
+		// Clients take a stream that ends before any answer for one that wants SASL,
+		// and give up; one that is reset they open anew.
+		if err := c.socket.SetLinger(0); err != nil {
+			c.server.config.Logger.Debug("reset", "connection", c.id, "error", err)
+		}
+	}
 	if err := c.socket.Close(); err != nil {
 		c.server.config.Logger.Debug("close", "connection", c.id, "error", err)
 	}

@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +42,21 @@ func TestDrainAnswersWhatIsUnderWay(t *testing.T) {
 	require.Zero(t, s.Connections())
 	_, err := net.Dial("tcp", s.Addr().String())
 	require.Error(t, err)
+}
+
+// Clients give up when a stream ends before it has brought anything: they believe
+// that SASL is wanted. A reset they take for what it is.
+func TestDrainResetsWhatWasNeverAnswered(t *testing.T) {
+	s := start(t, server.Config{}, handlers{metadata: echo})
+	fresh, served := s.dial(), s.dial()
+	served.alive()
+	require.Eventually(t, func() bool { return s.Connections() == 2 }, 10*time.Second, time.Millisecond)
+	s.stop()
+	require.NoError(t, s.end())
+	_, err := fresh.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+	_, err = served.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
 }
 
 func TestDrainEndsInTime(t *testing.T) {
