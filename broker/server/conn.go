@@ -53,6 +53,8 @@ type Conn struct {
 	bytesOut atomic.Int64
 	blocked  atomic.Bool // a writer waits for the socket to take more
 
+	asked atomic.Bool // a request was read that is not ApiVersions, which opens a connection
+
 	end atomic.Pointer[ending] // set once, by abort
 }
 
@@ -118,9 +120,10 @@ func (c *Conn) abort(e ending) {
 		return
 	}
 	close(c.gone)
-	if e.cause == CauseShutdown && c.bytesOut.Load() == 0 {
-		// Clients take a stream that ends before any answer for one that wants SASL,
-		// and give up; one that is reset they open anew.
+	if e.cause == CauseShutdown && !c.asked.Load() {
+		// Its first request may be on its way. A client takes a stream that ends without
+		// an answer to that for one that wants SASL, and gives up; one that is reset it
+		// opens anew.
 		if err := c.socket.SetLinger(0); err != nil {
 			c.server.config.Logger.Debug("reset", "connection", c.id, "error", err)
 		}

@@ -46,14 +46,20 @@ func TestDrainAnswersWhatIsUnderWay(t *testing.T) {
 
 // Clients give up when a stream ends before it has brought anything: they believe
 // that SASL is wanted. A reset they take for what it is.
-func TestDrainResetsWhatWasNeverAnswered(t *testing.T) {
-	s := start(t, server.Config{}, handlers{metadata: echo})
-	fresh, served := s.dial(), s.dial()
+func TestDrainResetsWhatWasNeverAsked(t *testing.T) {
+	s := start(t, server.Config{}, handlers{metadata: echo, versions: echo})
+	fresh, greeted, served := s.dial(), s.dial(), s.dial()
+	greeted.send(request(versions, 1, 1, nil))
+	greeted.expect(1)
+	served.send(request(versions, 1, 1, nil))
+	served.expect(1)
 	served.alive()
-	require.Eventually(t, func() bool { return s.Connections() == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Connections() == 3 }, 10*time.Second, time.Millisecond)
 	s.stop()
 	require.NoError(t, s.end())
 	_, err := fresh.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+	_, err = greeted.Read(make([]byte, 1))
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 	_, err = served.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)

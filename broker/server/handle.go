@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 var (
 	errNotParked = errors.New("handler returned Parked without Defer, or took a Defer and answered at once")
 	errUnfair    = errors.New("handler closes the connection")
 )
+
+// apiVersions is the key of the request with which clients open a connection.
+const apiVersions = int16(kmsg.ApiVersions)
 
 // serveFrame handles one request.
 func (c *Conn) serveFrame(frame []byte) ending {
@@ -19,6 +24,9 @@ func (c *Conn) serveFrame(frame []byte) ending {
 		return ending{cause: CauseHeader, err: err}
 	}
 	c.frames.Add(1)
+	if h.key != apiVersions {
+		c.asked.Store(true)
+	}
 	if c.unacked > 0 && h.key != c.request.Key {
 		// The next handler may wait long; others' answers must not wait with it.
 		c.flushAll()
