@@ -122,8 +122,9 @@ func (p *process) tail() string {
 	return "\n" + string(b[max(0, len(b)-2000):])
 }
 
-// stopLimit is how long a subject may take to end.
-const stopLimit = 20 * time.Second
+// stopLimit is how long a subject may take to end: the last Kafka brokers of a
+// cluster ask for a controller that is gone.
+const stopLimit = 90 * time.Second
 
 // kill ends the process as a crash does.
 func (p *process) kill() error {
