@@ -389,3 +389,11 @@ func TestABrokenConfiguration(t *testing.T) {
 	require.ErrorIs(t, err, znode.ErrMalformed)
 	require.ErrorContains(t, err, "brokers/<default>")
 }
+
+// TestTheEndIsNoError: nor is it when something is being read.
+func TestTheEndIsNoError(t *testing.T) {
+	a, _ := two(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, a.configs.Watch(ctx, member.Session{Tree: a.tree}))
+}

@@ -47,7 +47,10 @@ func (c *Configs) Watch(ctx context.Context, s member.Session) error {
 		if err == nil {
 			err = r.purge(c.o.Now())
 		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
 			return fmt.Errorf("configurations: %w", err)
 		}
 		c.once.Do(func() { close(c.loaded) })
