@@ -56,6 +56,12 @@ func (s *Set) Delete(p checkpoint.Partition) error {
 	name.Lock()
 	defer name.Unlock()
 	s.prefer(p, nil)
+	return s.away(p, (*Dir).discard)
+}
+
+// away takes a log out of its directory, and stops a move of it. The caller holds
+// its name.
+func (s *Set) away(p checkpoint.Partition, take func(*Dir, *held) error) error {
 	h := s.get(p)
 	if h == nil {
 		return fmt.Errorf("%w: %v", ErrUnknown, p)
@@ -66,7 +72,7 @@ func (s *Set) Delete(p checkpoint.Partition) error {
 	if err := s.cancelMove(p); err != nil {
 		return err
 	}
-	return h.dir.discard(h)
+	return take(h.dir, h)
 }
 
 // SetAside takes a partition's log away and keeps it: on return its directory has the
@@ -78,17 +84,7 @@ func (s *Set) SetAside(p checkpoint.Partition) error {
 	name := s.names.of(p)
 	name.Lock()
 	defer name.Unlock()
-	h := s.get(p)
-	if h == nil {
-		return fmt.Errorf("%w: %v", ErrUnknown, p)
-	}
-	if err := h.dir.Err(); err != nil {
-		return err
-	}
-	if err := s.cancelMove(p); err != nil {
-		return err
-	}
-	return h.dir.setAside(h)
+	return s.away(p, (*Dir).setAside)
 }
 
 func (d *Dir) setAside(h *held) error {
