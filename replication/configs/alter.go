@@ -22,11 +22,11 @@ import (
 // Errors: change's, and then nothing was done; plan.ErrUnknownTopic; ctx's.
 func (c *Configs) Alter(ctx context.Context, e image.Entity, change func(map[string]string) (map[string]string, error)) error {
 	for {
-		s, err := c.o.Session(ctx)
-		if err != nil {
-			return err
+		done := false
+		t, err := c.latest(ctx)
+		if err == nil {
+			done, err = c.try(ctx, t, alteration{e, change})
 		}
-		done, err := c.try(ctx, tree.Within(ctx, s.Tree), alteration{e, change})
 		switch {
 		case err != nil && !errors.Is(err, tree.ErrExpired):
 			return err

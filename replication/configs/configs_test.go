@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -396,4 +397,59 @@ func TestTheEndIsNoError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, a.configs.Watch(ctx, member.Session{Tree: a.tree}))
+}
+
+// behind is a session on a server that has heard of nothing yet, until it is asked
+// to catch up.
+type behind struct {
+	tree.Tree
+	caughtUp atomic.Bool
+}
+
+func (b *behind) Sync() error {
+	b.caughtUp.Store(true)
+	return nil
+}
+
+func (b *behind) Get(path string, w tree.Watch) (tree.Node, error) {
+	if !b.caughtUp.Load() {
+		return tree.Node{}, tree.ErrNoNode
+	}
+	return b.Tree.Get(path, w)
+}
+
+func (b *behind) GetAll(paths []string) ([]tree.Node, error) {
+	if b.caughtUp.Load() {
+		return b.Tree.GetAll(paths)
+	}
+	out := make([]tree.Node, len(paths))
+	for i := range out {
+		out[i].Stat.Version = -1
+	}
+	return out, nil
+}
+
+// TestAServerThatIsBehind: the controller writes what a topic is configured with
+// before it tells a broker of the topic, which may hear of that first.
+func TestAServerThatIsBehind(t *testing.T) {
+	for name, ask := range map[string]func(*broker) (map[string]string, error){
+		"a topic that is new": func(b *broker) (map[string]string, error) {
+			err := b.configs.Load(b.t.Context(), []string{topicT.Name})
+			return b.got(topicT), err
+		},
+		"whoever asks": func(b *broker) (map[string]string, error) { return b.configs.Read(b.t.Context(), topicT) },
+		"a change of it": func(b *broker) (was map[string]string, err error) {
+			err = b.configs.Alter(b.t.Context(), topicT, func(now map[string]string) (map[string]string, error) { was = now; return now, nil })
+			return was, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := two(t)
+			a.alter(topicT, values("segment.bytes", "100"))
+			b.tree = &behind{Tree: b.tree}
+			got, err := ask(b)
+			require.NoError(t, err)
+			require.Equal(t, values("segment.bytes", "100"), got)
+		})
+	}
 }

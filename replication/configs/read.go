@@ -12,11 +12,11 @@ import (
 
 // Read returns what the tree holds for an entity, nil if nothing.
 func (c *Configs) Read(ctx context.Context, e image.Entity) (map[string]string, error) {
-	s, err := c.o.Session(ctx)
+	t, err := c.latest(ctx)
 	if err != nil {
 		return nil, err
 	}
-	n, err := tree.Within(ctx, s.Tree).Get(znode.ConfigPath(e), nil)
+	n, err := t.Get(znode.ConfigPath(e), nil)
 	if errors.Is(err, tree.ErrNoNode) {
 		return nil, nil
 	}
@@ -29,11 +29,22 @@ func (c *Configs) Read(ctx context.Context, e image.Entity) (map[string]string, 
 // Load reads the values of topics that this broker sees for the first time, and
 // has applied them when it returns. A topic without values is applied too.
 func (c *Configs) Load(ctx context.Context, topics []string) error {
-	s, err := c.o.Session(ctx)
+	t, err := c.latest(ctx)
 	if err != nil {
 		return err
 	}
-	return c.refresh(ctx, tree.Within(ctx, s.Tree), topicEntities(topics))
+	return c.refresh(ctx, t, topicEntities(topics))
+}
+
+// latest is the tree with all that has been written before the call: what the
+// controller has written before it told this broker of a topic, too.
+func (c *Configs) latest(ctx context.Context) (tree.Tree, error) {
+	s, err := c.o.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := tree.Within(ctx, s.Tree)
+	return t, tree.Sync(t)
 }
 
 func topicEntities(names []string) []image.Entity {

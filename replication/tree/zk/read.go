@@ -108,6 +108,12 @@ func (t *Tree) Children(path string, w tree.Watch) ([]string, tree.Stat, error) 
 	return names, n.Stat, nil
 }
 
+// Sync has this session's server catch up with the ensemble's leader, so that
+// what is read next is not older than the call.
+func (t *Tree) Sync() error {
+	return t.ask(func() error { _, err := t.conn.Sync("/"); return err })
+}
+
 // GetAll reads many nodes, as many at a time as may be in flight. They need not
 // be of one moment.
 func (t *Tree) GetAll(paths []string) ([]tree.Node, error) {

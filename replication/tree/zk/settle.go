@@ -30,7 +30,7 @@ import (
 // the caller gets: at worst a conflict with a write of its own, after which it
 // reads and decides again, as after any conflict.
 func (t *Tree) settle(ops []tree.Op, floor int64) (results []tree.Result, done bool, err error) {
-	if err := t.ask(func() error { _, err := t.conn.Sync(ops[0].Path); return err }); err != nil {
+	if err := t.Sync(); err != nil {
 		return nil, false, err
 	}
 	results = make([]tree.Result, len(ops))

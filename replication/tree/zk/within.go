@@ -19,7 +19,11 @@ type limited struct {
 	ctx context.Context
 }
 
-var _ tree.Bounded = (*Tree)(nil)
+var (
+	_ tree.Bounded = (*Tree)(nil)
+	_ tree.Lagging = (*Tree)(nil)
+	_ tree.Lagging = limited{}
+)
 
 // Within is the session with calls that end with ctx.
 func (t *Tree) Within(ctx context.Context) tree.Tree {
@@ -69,6 +73,12 @@ func (t *Tree) spawn(call func()) error {
 	}
 	t.background.Go(call)
 	return nil
+}
+
+// Sync is Tree's, within ctx.
+func (w limited) Sync() error {
+	_, err := bounded(w, func() (struct{}, error) { return struct{}{}, w.Tree.Sync() })
+	return err
 }
 
 // Get is Tree's, within ctx.

@@ -27,7 +27,7 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 		_, exists := b.Exists("/a", nil)
 		_, _, children := b.Children("/", nil)
 		_, multi := b.Multi(tree.Set("/a", nil, tree.AnyVersion))
-		return map[string]error{"Get": get, "GetAll": all, "Exists": exists, "Children": children, "Multi": multi}
+		return map[string]error{"Get": get, "GetAll": all, "Exists": exists, "Children": children, "Multi": multi, "Sync": tree.Sync(b)}
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	for name, err := range calls(tree.Within(ctx, tr)) {
