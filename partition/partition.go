@@ -168,6 +168,9 @@ func (r *Replica) Leader(epoch int32) (*Leader, error) {
 	return nil, ErrNotLeader
 }
 
+// Leads says whether this broker leads the partition.
+func (r *Replica) Leads() bool { return r.leader.Load() != nil }
+
 // Follower returns the followership if this broker has it and the caller's
 // epoch is the present one. Epoch -1 takes any.
 //

@@ -106,7 +106,14 @@ func (a *API) read(c *fetchCall, row *fetchRow, replica *partition.Replica, ask 
 	if row.preferred = a.preferred(c, replica, ask); row.preferred >= 0 {
 		q.MaxBytes, q.MinOne = 0, false
 	}
-	return replica.Read(ask.LeaderEpoch, q)
+	got, err := replica.Read(ask.LeaderEpoch, q)
+	if errors.Is(err, log.ErrOffsetOutOfRange) && ask.Offset > got.EndOffset && c.q.rack == "" && !replica.Leads() {
+		// Whoever has no rack takes this broker for the leader, which has been told
+		// otherwise: it would begin anew at the earliest offset. Who has one has been
+		// sent here, and goes back to the leader.
+		err = partition.ErrNotLeader
+	}
+	return got, err
 }
 
 // readFollower reads to the end of the log, and notes what the fetch says about

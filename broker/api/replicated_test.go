@@ -237,3 +237,33 @@ func TestWhatWasPassedOnIsNotPassedOnAgain(t *testing.T) {
 		require.Equal(t, times, asked.Load(), client)
 	}
 }
+
+// A consumer that takes a follower for the leader must not begin anew because the
+// follower does not have yet what it asks for.
+func TestAConsumerAheadOfAFollower(t *testing.T) {
+	n := startWith(t, options{cluster: of(told())})
+	n.replicated("t")
+	n.fill("t", 0, 2)
+	end := n.log("t", 0).EndOffset()
+	c := n.connect()
+	consume := func(rack string, offset int64) int16 {
+		q := kmsg.NewPtrFetchRequest()
+		q.Rack, q.MaxBytes, q.SessionEpoch = rack, 1<<20, -1
+		row := kmsg.NewFetchRequestTopic()
+		row.TopicID = idOf("t")
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.FetchOffset, p.CurrentLeaderEpoch, p.PartitionMaxBytes = offset, -1, 1<<20
+		row.Partitions = append(row.Partitions, p)
+		q.Topics = append(q.Topics, row)
+		return ask[*kmsg.FetchResponse](c, 13, q).Topics[0].Partitions[0].ErrorCode
+	}
+	require.Equal(t, kerr.OffsetOutOfRange.Code, consume("", end+1), "the leader knows")
+	require.NoError(t, n.set.Follow(checkpoint.Partition{Topic: "t"}, partition.State{
+		TopicID: idOf("t"), Leader: 2, LeaderEpoch: 2, ISR: []int32{1, 2}, Replicas: []int32{1, 2}, PartitionEpoch: 1,
+		Config: n.store.Topic(n.Image().Topic("t").Config),
+	}))
+	require.Zero(t, consume("", end))
+	require.Equal(t, kerr.NotLeaderForPartition.Code, consume("", end+1))
+	require.Equal(t, kerr.OffsetOutOfRange.Code, consume("r1", end+1), "it was sent here, and goes back to the leader")
+	require.Equal(t, kerr.OffsetOutOfRange.Code, consume("", -1))
+}
