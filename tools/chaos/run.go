@@ -141,7 +141,9 @@ func (r *runner) run(ctx context.Context) (err error) {
 
 // trouble is the run proper: everything that the history is about.
 func (r *runner) trouble(ctx context.Context, admin *admin) error {
-	r.load = load.New(load.Options{Bootstrap: r.cluster.Bootstrap(), Keys: r.keys, Rate: r.rate, Python: r.interpreter(), Life: r.life, Seed: r.seed, History: r.w})
+	python, version := r.interpreter()
+	r.load = load.New(load.Options{Bootstrap: r.cluster.Bootstrap(), Keys: r.keys, Rate: r.rate, Python: python, Librdkafka: version,
+		Life: r.life, Seed: r.seed, History: r.w})
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	var clients sync.WaitGroup
@@ -169,18 +171,19 @@ func (r *runner) note(text string) {
 	r.w.Add(history.Event{Type: history.Info, Op: history.Note, Text: text})
 }
 
-// interpreter is the Python for librdkafka's worker, "" when it has not what it
-// needs.
-func (r *runner) interpreter() string {
+// interpreter is the Python for librdkafka's worker with the library's version, ""
+// when it has not what it needs.
+func (r *runner) interpreter() (python, version string) {
 	if r.python == "" {
-		return ""
+		return "", ""
 	}
-	if out, err := exec.Command(r.python, "-c", "import confluent_kafka").CombinedOutput(); err != nil {
+	out, err := exec.Command(r.python, "-c", "import confluent_kafka; print(confluent_kafka.libversion()[0])").CombinedOutput()
+	if err != nil {
 		r.note(fmt.Sprintf("without librdkafka: %v: %s", err, out))
 		fmt.Fprintf(os.Stderr, "chaos: without librdkafka (tools/debian installs it): %v\n", err)
-		return ""
+		return "", ""
 	}
-	return r.python
+	return r.python, strings.TrimSpace(string(out))
 }
 
 // play carries out the plan.

@@ -84,6 +84,14 @@ var plants = []struct {
 	{"a record acknowledged without an offset is never read", func(t *tape) {
 		t.send(idempotent, 0, 150, -1)
 	}, []string{"lost-write"}},
+	{"the same of a library that guesses", func(t *tape) {
+		t.runs(idempotent, "2.0.2")
+		t.send(idempotent, 0, 150, -1)
+	}, []string{"lost-write-guessed"}},
+	{"the same of one that guesses no more", func(t *tape) {
+		t.runs(idempotent, "2.3.0")
+		t.send(idempotent, 0, 150, -1)
+	}, []string{"lost-write"}},
 	{"the tail of acks=1 is never read", func(t *tape) {
 		t.send(weak, 0, 2, 21)
 	}, []string{"unseen-acks-1"}},
@@ -126,6 +134,14 @@ var plants = []struct {
 		t.assign(reader)
 		t.poll(reader, run(1, 22, 251))
 	}, []string{"int-poll-skip"}},
+	{"a poll of a library without epochs goes back inside", func(t *tape) {
+		t.runs(member, "2.0.2")
+		t.poll(member, run(1, 1, 201), run(1, 0, 200))
+	}, []string{"nonmonotonic-poll-subscribed"}},
+	{"a poll of one with epochs does", func(t *tape) {
+		t.runs(member, "2.12.1")
+		t.poll(member, run(1, 1, 201), run(1, 0, 200))
+	}, []string{"int-nonmonotonic-poll"}},
 	{"a poll goes back inside", func(t *tape) {
 		t.assign(reader)
 		t.poll(reader, run(1, 1, 201), run(1, 0, 200))

@@ -59,6 +59,9 @@ func (c *pollOrder) poll(p *Poll) {
 						kind = subscribed
 					}
 				}
+				if kind == inside && p.Group != "" && c.x.before(p.Process, namesEpochs) {
+					kind = subscribed // of several fetches, between which it may begin anew
+				}
 				if kind != inside || !p.Moved[r.Key] {
 					c.step(p, r, [3]int{kind, was, rank + i})
 				}

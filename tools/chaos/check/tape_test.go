@@ -60,6 +60,15 @@ func (t *tape) fails(process, key int32, n int64, as history.Type) {
 	t.put(history.Event{Process: process, Type: as, Op: history.Send, Key: key, Value: check.Value(process, n), Txn: t.txn})
 }
 
+// runs has a process use librdkafka.
+func (t *tape) runs(process int32, version string) {
+	for i := range t.Events {
+		if c := t.Events[i].Client; c != nil && t.Events[i].Process == process {
+			c.Library, c.Version = "librdkafka", version
+		}
+	}
+}
+
 // run is a stretch of records of the idempotent producer.
 func run(key int32, offset int64, ns ...int64) history.Run {
 	r := history.Run{Key: key, Offset: offset}

@@ -64,10 +64,10 @@ func (x *Index) renumbered(key int32, first, last int64) bool {
 // although a later one of the partition was read. Where they are missing tells
 // what lost them: at the beginning of what was read, in the middle, at its end.
 // A record of a transaction counts too when its outcome is not known but
-// another record of it was read.
+// another record of it was read. What an old library only believes to be there is
+// reported.
 func LostWrites(x *Index) []Finding {
-	names := [3]string{"lost-write", "lost-write-prefix", "lost-write-acks-1"}
-	out := [3]Finding{{Name: names[0], Bad: true}, {Name: names[1], Bad: true}, {Name: names[2]}}
+	out := [4]Finding{{Name: "lost-write", Bad: true}, {Name: "lost-write-prefix", Bad: true}, {Name: "lost-write-acks-1"}, {Name: "lost-write-guessed"}}
 	readOf := x.readTransactions()
 	bounds := make([]struct{ first, last int }, len(x.Keys)) // ranks that ok polls returned
 	for key := range x.Keys {
@@ -84,7 +84,11 @@ func LostWrites(x *Index) []Finding {
 				out[2].add("%s offset %d: %s was acknowledged at %s by a leader alone", x.key(s.Key), s.Offset, name(s.Value), at(s.Done))
 			}
 		case s.Outcome == history.OK && !known:
-			out[0].add("%s: %s, sent at %s, acknowledged at %s without an offset, was never read", x.key(s.Key), name(s.Value), at(s.Invoke), at(s.Done))
+			f := &out[0]
+			if x.before(s.Process, guessesNoMore) {
+				f = &out[3]
+			}
+			f.add("%s: %s, sent at %s, acknowledged at %s without an offset, was never read", x.key(s.Key), name(s.Value), at(s.Invoke), at(s.Done))
 		case known && spot.Last < bounds[s.Key].first:
 			out[1].add("%s offset %d: %s, acknowledged at %s; nothing before offset %d was ever read", x.key(s.Key), s.Offset, name(s.Value), at(s.Done),
 				x.Keys[s.Key].Offsets[bounds[s.Key].first])

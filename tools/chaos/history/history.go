@@ -80,6 +80,8 @@ type Run struct {
 // Client says what a process promises, and so what may be asked of the cluster.
 type Client struct {
 	Library string `json:"library"` // "franz-go", "librdkafka"
+	// Version is the library's where it matters, as "2.0.2".
+	Version string `json:"version,omitempty"`
 	// Acks is "all" or "1", of producers. Records acknowledged by a leader alone
 	// may be lost; that is reported and not held against the cluster.
 	Acks       string `json:"acks,omitempty"`

@@ -43,6 +43,8 @@ type Options struct {
 	Keys      []Key
 	// Rate is how many records all senders together try to write in a second.
 	Rate int
+	// Librdkafka is the version of the library that Python has.
+	Librdkafka string
 	// Python is an interpreter that has confluent_kafka; empty leaves librdkafka
 	// out.
 	Python string

@@ -36,7 +36,7 @@ type task struct {
 
 // python is one life of a worker. It is told to end, or killed.
 func (l *Load) python(ctx context.Context, mode string) error {
-	c := history.Client{Library: "librdkafka"}
+	c := history.Client{Library: "librdkafka", Version: l.o.Librdkafka}
 	if mode == "send" {
 		c.Acks, c.Idempotent = "all", true
 	} else {
