@@ -49,7 +49,7 @@ func (c *Configs) Watch(ctx context.Context, s member.Session) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // ctx has ended, which is no failure of a task
 		case err != nil:
 			return fmt.Errorf("configurations: %w", err)
 		}
