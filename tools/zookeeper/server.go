@@ -113,7 +113,7 @@ func (s *Server) run() error {
 		return fmt.Errorf("zookeeper: %w", err)
 	}
 	line := append(slices.Clone(s.command), "java", "-Xms16m", "-Xmx128m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-		"-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true", "-Dzookeeper.jmx.log4j.disable=true", "-Dcom.sun.management.jmxremote=false",
+		"-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true", "-Dzookeeper.jmx.log4j.disable=true",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 		"-cp", strings.Join(paths, ":"), "org.apache.zookeeper.server.quorum.QuorumPeerMain", s.configFile())
 	cmd := exec.Command(line[0], line[1:]...)
