@@ -148,7 +148,7 @@ func (d *disks) killedReassigning() {
 	d.place("uprooted", []int32{0, 1})
 	d.fill("uprooted", moved)
 	whole := d.size(0, "uprooted")
-	d.set(leaderRate + "=300000")
+	d.set(leaderRate + "=50000") // a quota lets ten seconds of it pass at once
 	d.setTopic("uprooted", leaderReplicas+"=*")
 	l := startLoad(d.cluster, "uprooted")
 	d.reassign("uprooted", 2, 0)
