@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -53,9 +54,18 @@ func (v *victim) pipelined(connections, each int, request func(c, i int) kmsg.Re
 // would end; a hundred thousand are.
 func TestManyMembersThatNeverComeBack(t *testing.T) {
 	v := start(t)
-	for _, c := range kadm.NewClient(v.client()).FindGroupCoordinators(t.Context(), "g") {
+	adm := kadm.NewClient(v.client())
+	for _, c := range adm.FindGroupCoordinators(t.Context(), "g") {
 		require.NoError(t, c.Err)
 	}
+	var some []string // of all partitions of their topic, which are loaded one by one
+	for i := range 1000 {
+		some = append(some, fmt.Sprint("some", i))
+	}
+	require.Eventually(t, func() bool {
+		groups, err := adm.DescribeGroups(t.Context(), some...)
+		return err == nil && groups.Error() == nil
+	}, 30*time.Second, 10*time.Millisecond, "groups are not loaded")
 	var mu sync.Mutex
 	codes := map[error]int{}
 	for _, groups := range []int{1, 100_000} {
