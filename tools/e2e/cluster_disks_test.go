@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +20,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/leatmq/leat/tools/spawn"
-	"github.com/leatmq/leat/tools/zookeeper"
 )
 
 // disks is a cluster whose brokers have two data directories each, and have
@@ -66,55 +62,21 @@ func TestClusterDisks(t *testing.T) {
 
 func startDisks(t *testing.T) *disks {
 	t.Helper()
-	server := zookeeper.Start(t)
-	d := &disks{cluster: &cluster{t: t, server: server, connect: server.Addr + "/disks"}}
-	for id := range d.brokers {
-		var err error
-		d.addrs[id], err = spawn.FreeAddr()
-		require.NoError(t, err)
-		d.admins[id], err = spawn.FreeAddr()
-		require.NoError(t, err)
+	d := &disks{cluster: newCluster(t,
+		"replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector",
+		// Small pieces keep a rate evenly, and what was before is soon forgotten.
+		"replica.fetch.max.bytes=200000", "replication.quota.window.num=3",
+		// How soon a directory is seen to be gone.
+		"replica.high.watermark.checkpoint.interval.ms=200",
+	)}
+	for id := range d.dirs {
 		home := t.TempDir()
 		d.paths[id] = [2]string{filepath.Join(home, "one"), filepath.Join(home, "two")}
 		d.dirs[id] = strings.Join(d.paths[id][:], ",")
 	}
-	failed := make(chan error, len(d.brokers))
-	for id := range d.brokers {
-		go func() { failed <- d.run(id) }()
-	}
-	for range d.brokers {
-		require.NoError(t, <-failed)
-	}
-	t.Cleanup(d.close)
+	d.startAll()
 	d.admin = kadm.NewClient(d.client())
 	return d
-}
-
-// run starts a broker, for the first time or again, and waits until it is ready.
-func (d *disks) run(id int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	b, err := spawn.Start(ctx, spawn.Options{
-		Bin: bin, DataDir: d.dirs[id], Listen: d.addrs[id], Admin: d.admins[id],
-		Set: []string{
-			"zookeeper.connect=" + d.connect, fmt.Sprint("broker.id=", id), fmt.Sprint("broker.rack=rack-", id),
-			fmt.Sprint("zookeeper.session.timeout.ms=", session.Milliseconds()),
-			"replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector",
-			"default.replication.factor=3", "replica.lag.time.max.ms=3000", "replica.fetch.wait.max.ms=100",
-			// Small pieces keep a rate evenly, and what was before is soon forgotten.
-			"replica.fetch.max.bytes=200000", "replication.quota.window.num=3",
-			// How soon a directory is seen to be gone.
-			"replica.high.watermark.checkpoint.interval.ms=200",
-			"leat.log.level=debug",
-		},
-	})
-	d.brokers[id] = b
-	return err
-}
-
-func (d *disks) start(id int) {
-	d.t.Helper()
-	require.NoError(d.t, d.run(id))
 }
 
 // place makes a topic with the replicas of each partition where they are wanted.

@@ -32,13 +32,22 @@ type cluster struct {
 	addrs   [3]string
 	admins  [3]string
 	dirs    [3]string
+	set     []string // beside what all clusters have
 }
 
 // startCluster starts three brokers side by side.
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
+	c := newCluster(t, "min.insync.replicas=2", "offsets.topic.num.partitions=3", "group.initial.rebalance.delay.ms=0")
+	c.startAll()
+	return c
+}
+
+// newCluster is a cluster that is yet to be started, with settings of its own.
+func newCluster(t *testing.T, set ...string) *cluster {
+	t.Helper()
 	server := zookeeper.Start(t)
-	c := &cluster{t: t, server: server, connect: server.Addr + "/e2e"}
+	c := &cluster{t: t, server: server, connect: server.Addr + "/e2e", set: set}
 	for id := range c.brokers {
 		var err error
 		c.addrs[id], err = spawn.FreeAddr()
@@ -47,15 +56,20 @@ func startCluster(t *testing.T) *cluster {
 		require.NoError(t, err)
 		c.dirs[id] = filepath.Join(t.TempDir(), fmt.Sprint("broker-", id))
 	}
+	return c
+}
+
+// startAll starts the brokers, until the end of the test.
+func (c *cluster) startAll() {
+	c.t.Helper()
 	failed := make(chan error, len(c.brokers))
 	for id := range c.brokers {
 		go func() { failed <- c.run(id) }()
 	}
 	for range c.brokers {
-		require.NoError(t, <-failed)
+		require.NoError(c.t, <-failed)
 	}
-	t.Cleanup(c.close)
-	return c
+	c.t.Cleanup(c.close)
 }
 
 // run starts a broker, for the first time or again, and waits until it is ready.
@@ -64,13 +78,11 @@ func (c *cluster) run(id int) error {
 	defer cancel()
 	b, err := spawn.Start(ctx, spawn.Options{
 		Bin: bin, DataDir: c.dirs[id], Listen: c.addrs[id], Admin: c.admins[id],
-		Set: []string{
+		Set: append([]string{
 			"zookeeper.connect=" + c.connect, fmt.Sprint("broker.id=", id), fmt.Sprint("broker.rack=rack-", id),
 			fmt.Sprint("zookeeper.session.timeout.ms=", session.Milliseconds()),
-			"min.insync.replicas=2", "default.replication.factor=3", "offsets.topic.num.partitions=3",
-			"replica.lag.time.max.ms=3000", "replica.fetch.wait.max.ms=100", "group.initial.rebalance.delay.ms=0",
-			"leat.log.level=debug",
-		},
+			"default.replication.factor=3", "replica.lag.time.max.ms=3000", "replica.fetch.wait.max.ms=100", "leat.log.level=debug",
+		}, c.set...),
 	})
 	c.brokers[id] = b
 	return err
