@@ -33,6 +33,7 @@ type world struct {
 	l          *log.Log
 	firstDirty int64
 	recovery   int64 // from where on open checks what is on disk, -1 all
+	trusted    bool  // open checks nothing, as behind a clean shutdown
 }
 
 func newWorld(t testing.TB) *world {
@@ -59,7 +60,7 @@ func (w *world) clock() time.Time { return time.UnixMilli(w.now) }
 func (w *world) options() log.Options {
 	return log.Options{
 		FS: w.disk, Now: w.clock, Config: w.config, TopicID: [16]byte{1},
-		RecoveryPoint: w.recovery, StartOffset: -1, Logger: slog.New(slog.DiscardHandler),
+		Clean: w.trusted, RecoveryPoint: w.recovery, StartOffset: -1, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -56,7 +56,6 @@ func TestNewsOfASession(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the session does not expire")
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	require.Equal(t, zk.Expired, news[len(news)-1])
+	last := func() zk.News { mu.Lock(); defer mu.Unlock(); return news[len(news)-1] }
+	require.Eventually(t, func() bool { return last() == zk.Expired }, patience, patience/500)
 }
