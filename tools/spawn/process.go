@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a child process that can be started again when it has ended. The
@@ -122,8 +124,22 @@ func (p *Process) Signal(s os.Signal) error {
 }
 
 // Pause freezes the process (SIGSTOP): its connections stay open and it answers
-// nothing.
-func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
+// nothing. It returns when all of its threads have stopped, or have ended.
+func (p *Process) Pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, p.Pid(), nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.ECHILD): // it had ended
+			return nil
+		default:
+			return err
+		}
+	}
+}
 
 // Resume ends Pause.
 func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }

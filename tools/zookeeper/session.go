@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
 )
 
 // passwordSeed is mixed with a session's id to seed the generator of its
@@ -42,7 +41,7 @@ const takeovers = 20
 // takes the session over, by the password that a server derives from the id,
 // and closes it.
 func (s *Server) ExpireSession(ctx context.Context, id int64) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var err error
 	for try := range takeovers {

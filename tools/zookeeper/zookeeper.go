@@ -68,8 +68,9 @@ type Ensemble struct {
 	// Servers are numbered from 1: Servers[0] has myid 1.
 	Servers []*Server
 
-	dir  string
-	temp bool
+	dir   string
+	temp  bool
+	ports []net.Listener // hold the ports for this ensemble alone
 }
 
 // Run starts the servers and returns when all of them serve clients. They go on
@@ -107,7 +108,7 @@ func Run(ctx context.Context, o Options) (*Ensemble, error) {
 // server.
 func (e *Ensemble) prepare(o Options) error {
 	perServer := 4 // client, TLS, quorum, election
-	ports, err := freePorts(perServer * o.Servers)
+	ports, err := e.reserve(perServer * o.Servers)
 	if err != nil {
 		return err
 	}
@@ -157,21 +158,12 @@ func (e *Ensemble) Close() error {
 	for _, s := range e.Servers {
 		errs = append(errs, s.Kill())
 	}
+	for _, l := range e.ports {
+		errs = append(errs, l.Close())
+	}
+	e.ports = nil
 	if e.temp {
 		errs = append(errs, os.RemoveAll(e.dir))
 	}
 	return errors.Join(errs...)
-}
-
-// freePorts returns different ports of 127.0.0.1 that nobody listens on.
-func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("zookeeper: find a free port: %w", err)
-		}
-		defer func() { err = errors.Join(err, l.Close()) }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
