@@ -20,7 +20,7 @@ type Env struct {
 }
 
 // patience bounds the wait for what must happen soon.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // Run runs the whole suite; each test gets an Env of its own.
 func Run(t *testing.T, newEnv func(t *testing.T) Env) {

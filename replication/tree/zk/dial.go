@@ -108,9 +108,11 @@ func (d *dialer) dial(network, address string, _ time.Duration) (net.Conn, error
 	l, err := d.connect(network, address)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err == nil && d.ctx.Err() != nil {
-		l.hangUp()
-		err = errOver
+	if d.ctx.Err() != nil { // which says nothing of what went wrong before
+		if err == nil {
+			l.hangUp()
+		}
+		return nil, errOver
 	}
 	d.err = err
 	if err != nil {
@@ -151,7 +153,7 @@ func (d *dialer) connect(network, address string) (*line, error) {
 func (d *dialer) lastError() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.err == nil || errors.Is(d.err, context.Canceled) || errors.Is(d.err, errOver) {
+	if d.err == nil {
 		return ""
 	}
 	return fmt.Sprintf(" (%v)", d.err)

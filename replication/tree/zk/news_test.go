@@ -21,7 +21,7 @@ func TestNewsOfASession(t *testing.T) {
 	var news []zk.News
 	asked := 0
 	tr := open(t, zk.Options{
-		Servers: []string{gate.addr()}, Chroot: chroot, SessionTimeout: 6 * time.Second,
+		Servers: []string{gate.addr()}, Chroot: chroot, SessionTimeout: lasting,
 		Told:  func(n zk.News) { mu.Lock(); defer mu.Unlock(); news = append(news, n) },
 		Asked: func(took time.Duration) { mu.Lock(); defer mu.Unlock(); asked++ },
 	})

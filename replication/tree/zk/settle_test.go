@@ -46,8 +46,8 @@ func TestLostAnswers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, chroot := zookeeper.Shared(t)
 			gate := newGate(t, s.Addr)
-			tr := open(t, zk.Options{Servers: []string{gate.addr()}, Chroot: chroot, SessionTimeout: 20 * time.Second})
-			other := open(t, zk.Options{Servers: []string{s.Addr}, Chroot: chroot, SessionTimeout: 20 * time.Second})
+			tr := open(t, zk.Options{Servers: []string{gate.addr()}, Chroot: chroot, SessionTimeout: lasting})
+			other := open(t, zk.Options{Servers: []string{s.Addr}, Chroot: chroot, SessionTimeout: lasting})
 			if c.before != nil {
 				_, err := tr.Multi(c.before...)
 				require.NoError(t, err)

@@ -46,7 +46,7 @@ func TestStores(t *testing.T) {
 	e := zookeeper.StartWith(t, zookeeper.Options{TLS: &zookeeper.TLS{KeyStore: ca.issue(t, "server"), TrustStore: stored("root.pem"), ClientAuth: "need"}})
 	jks, p12 := ca.trusting(t, "trust.jks", "JKS"), ca.trusting(t, "trust.p12", "PKCS12")
 	dual := ca.trusting(t, "really-pkcs12.jks", "PKCS12")
-	connect := func(change map[string]string, within time.Duration) (*zk.Tree, error) {
+	options := func(change map[string]string) zk.Options {
 		settings := map[string]string{"client.enable": "true", "protocol": "TLSv1.2", "endpoint.identification.algorithm": "HTTPS",
 			"keystore.location": chain("jks"), "keystore.password": storePassword,
 			"truststore.location": jks, "truststore.password": storePassword}
@@ -54,10 +54,8 @@ func TestStores(t *testing.T) {
 			settings[name] = value
 		}
 		config, err := zk.TLSConfig(func(name string) string { return settings[name] })
-		if err != nil {
-			return nil, err
-		}
-		return zk.Open(t.Context(), zk.Options{Servers: []string{e.Servers[0].SecureAddr}, Chroot: "/x", TLS: config, ConnectTimeout: within})
+		require.NoError(t, err)
+		return zk.Options{Servers: []string{e.Servers[0].SecureAddr}, Chroot: "/x", TLS: config, ConnectTimeout: patience}
 	}
 	for name, change := range map[string]map[string]string{
 		"JKS":            {},
@@ -66,13 +64,15 @@ func TestStores(t *testing.T) {
 		"PKCS12 as .jks": {"truststore.location": dual},
 		"named JKS":      {"truststore.location": dual, "truststore.type": "jks"},
 	} {
-		tr, err := connect(change, 20*time.Second)
+		tr, err := zk.Open(t.Context(), options(change))
 		require.NoError(t, err, name)
 		require.NoError(t, tree.EnsureAll(tr, "/config"), name)
 		require.NoError(t, tr.Close())
 	}
-	_, err := connect(map[string]string{"truststore.location": stored("trust.jks")}, 2*time.Second)
+	err := refused(t, options(map[string]string{"truststore.location": stored("trust.jks")}), "certificate")
 	require.ErrorContains(t, err, "certificate")
-	_, err = connect(map[string]string{"keystore.location": ""}, 2*time.Second)
+	o := options(map[string]string{"keystore.location": ""})
+	o.ConnectTimeout = 2 * time.Second
+	_, err = zk.Open(t.Context(), o)
 	require.Error(t, err)
 }

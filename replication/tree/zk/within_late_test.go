@@ -17,7 +17,7 @@ import (
 func TestNothingIsDoneLate(t *testing.T) {
 	s := zookeeper.Start(t)
 	lost := make(chan struct{}, 100)
-	tr := open(t, zk.Options{Servers: []string{s.Addr}, SessionTimeout: 30 * time.Second, Told: func(n zk.News) {
+	tr := open(t, zk.Options{Servers: []string{s.Addr}, SessionTimeout: lasting, Told: func(n zk.News) {
 		if n == zk.Disconnected {
 			lost <- struct{}{}
 		}
