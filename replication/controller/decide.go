@@ -97,7 +97,8 @@ func (t *term) rereadStates(name string) error {
 	return t.reread(refs)
 }
 
-// reread puts states, as the tree has them, into the picture.
+// reread puts states, as the tree has them, into the picture, and tells brokers of
+// those that the beginning of a decision has left there.
 func (t *term) reread(refs []plan.Ref) error {
 	states, err := t.states(refs)
 	if err != nil {
@@ -108,5 +109,8 @@ func (t *term) reread(refs []plan.Ref) error {
 		return fmt.Errorf("%w: %w", ErrNotController, err)
 	}
 	t.show(t.im.With(step.Changes))
+	if len(step.Orders) > 0 {
+		t.tell(step.Orders)
+	}
 	return nil
 }

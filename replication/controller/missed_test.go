@@ -79,3 +79,29 @@ func TestCancelAfterFailOver(t *testing.T) {
 	first.start()
 	c.settled()
 }
+
+// TestStatesWrittenBeforeAConflict: where a decision takes several writes, and a
+// leader has written by itself what a later one of them is about, brokers are told
+// of the earlier ones too.
+func TestStatesWrittenBeforeAConflict(t *testing.T) {
+	const partitions = 1200 // more than one write has
+	c := newCluster(t, 3)
+	lists := make([][]int32, partitions)
+	for p := range lists {
+		lists[p] = []int32{1, 2}
+	}
+	c.create("t", lists...)
+	s, version := c.state("t", partitions-1)
+	require.EqualValues(t, 0, c.active().id)
+	s.ISR = []int32{1, 2} // as it was: only the version is another
+	c.write(tree.Set(znode.StatePath("t", partitions-1), znode.EncodeState(s), version))
+	c.brokers[1].die()
+	for _, p := range []int32{0, 500, partitions - 1} {
+		c.leads(2, "t", p)
+		c.eventually(fmt.Sprintf("broker 2 has been given partition %d", p), func() bool {
+			s, _ := c.state("t", p)
+			r, _ := c.brokers[2].role("t", p)
+			return r.leader == 2 && r.epoch == s.LeaderEpoch
+		})
+	}
+}

@@ -45,8 +45,10 @@ func AssignmentFound(im *image.Image, f FoundTopic, s Settings) Step {
 
 // StatesFound puts partition states that were read again into the picture:
 // after a write that met another version, or when a leader has written by
-// itself. ErrNotController means that a later controller has written one of
-// them.
+// itself. Only controllers raise a leader epoch: one that the picture does not have
+// is of a write of this controller's own of which nobody was told, for what was
+// decided with it has failed; so those concerned are told now. ErrNotController
+// means that a later controller has written one of them.
 func StatesFound(im *image.Image, found []FoundPartition) (Step, error) {
 	d := newDraft(im, Settings{})
 	for _, f := range found {
@@ -149,5 +151,10 @@ func (d *draft) seen(f FoundPartition) {
 	if p == nil || p.PartitionEpoch == f.Version {
 		return
 	}
-	show(&d.edit(f.Topic).Partitions[f.Partition], f.FoundState)
+	untold := f.LeaderEpoch > p.LeaderEpoch
+	t := d.edit(f.Topic)
+	show(&t.Partitions[f.Partition], f.FoundState)
+	if untold {
+		d.tellAll(t, f.Partition)
+	}
 }

@@ -63,6 +63,12 @@ func TestStatesFound(t *testing.T) {
 	require.Empty(t, step.Writes)
 	require.Equal(t, []int32{0, 1}, after(im, step).ISR)
 	require.EqualValues(t, 4, after(im, step).PartitionEpoch)
+	require.Empty(t, step.Orders, "a leader has written it, who knows")
+	untold := f
+	untold.Leader, untold.LeaderEpoch = 1, 1
+	step, err = plan.StatesFound(im, []plan.FoundPartition{untold})
+	require.NoError(t, err)
+	require.Len(t, step.Orders, 2, "this controller has, and nobody knows")
 	f.ControllerEpoch = 8
 	_, err = plan.StatesFound(im, []plan.FoundPartition{f})
 	require.ErrorIs(t, err, plan.ErrNotController)
