@@ -53,7 +53,7 @@ func over(t testing.TB, m *memory, change ...func(*coordinator.Config)) *running
 
 // ready waits until everything is loaded.
 func (r *running) ready() {
-	require.Eventually(r.t, func() bool { return r.list().ErrorCode == 0 }, 10*time.Second, 100*time.Microsecond)
+	require.Eventually(r.t, func() bool { return r.list().ErrorCode == 0 }, 60*time.Second, 100*time.Microsecond)
 }
 
 func (r *running) list() *kmsg.ListGroupsResponse {

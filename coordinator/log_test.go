@@ -52,30 +52,32 @@ func strangeBatch(t testing.TB) []byte {
 
 // As Kafka writes them: offsets numbered from 0 by no producer, groups not numbered.
 func TestBatchesAreAsKafkaWritesThem(t *testing.T) {
-	r := start(t)
-	before := time.Now().UnixMilli()
-	require.Equal(t, group.None, r.commit("x", 5))
-	r.member()
-	stored := r.log.stored(0)
-	require.Len(t, stored, 2)
-	for i, sequence := range []int32{0, -1} {
-		b := stored[i]
-		require.EqualValues(t, 2, b.Magic())
-		require.Equal(t, sequence, b.BaseSequence())
-		require.EqualValues(t, -1, b.ProducerID())
-		require.EqualValues(t, -1, b.ProducerEpoch())
-		require.EqualValues(t, 0, b.Attributes())
-		require.GreaterOrEqual(t, b.MaxTimestamp(), before)
-	}
-	it := record.Iterator{}
-	require.NoError(t, it.Reset(stored[0]))
-	require.True(t, it.Next())
-	require.Equal(t, entry.AppendOffsetKey(nil, "x", "t", 0), it.Record().Key)
-	v, err := entry.ReadOffset(it.Record().Value)
-	require.NoError(t, err)
-	require.EqualValues(t, 5, v.Offset)
-	require.EqualValues(t, -1, v.LeaderEpoch)
-	require.GreaterOrEqual(t, v.CommitMs, before)
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		before := time.Now().UnixMilli()
+		require.Equal(t, group.None, r.commit("x", 5))
+		r.member()
+		stored := r.log.stored(0)
+		require.Len(t, stored, 2)
+		for i, sequence := range []int32{0, -1} {
+			b := stored[i]
+			require.EqualValues(t, 2, b.Magic())
+			require.Equal(t, sequence, b.BaseSequence())
+			require.EqualValues(t, -1, b.ProducerID())
+			require.EqualValues(t, -1, b.ProducerEpoch())
+			require.EqualValues(t, 0, b.Attributes())
+			require.GreaterOrEqual(t, b.MaxTimestamp(), before)
+		}
+		it := record.Iterator{}
+		require.NoError(t, it.Reset(stored[0]))
+		require.True(t, it.Next())
+		require.Equal(t, entry.AppendOffsetKey(nil, "x", "t", 0), it.Record().Key)
+		v, err := entry.ReadOffset(it.Record().Value)
+		require.NoError(t, err)
+		require.EqualValues(t, 5, v.Offset)
+		require.EqualValues(t, -1, v.LeaderEpoch)
+		require.GreaterOrEqual(t, v.CommitMs, before)
+	})
 }
 
 func TestBatchesAreCompressedIfWanted(t *testing.T) {
@@ -226,30 +228,32 @@ func TestOffsetsOfDeletedTopicsGo(t *testing.T) {
 }
 
 func TestListFilters(t *testing.T) {
-	r := start(t)
-	r.member()
-	r.commit("x", 1)
-	for _, c := range []struct {
-		states, types []string
-		groups        []string
-	}{
-		{nil, nil, []string{"g", "x"}},
-		{[]string{"stable"}, nil, []string{"g"}},
-		{[]string{"Empty", "Stable"}, nil, []string{"g", "x"}},
-		{[]string{"Nope"}, nil, nil},
-		{nil, []string{"CLASSIC"}, []string{"g", "x"}},
-		{nil, []string{"consumer"}, nil},
-		{[]string{"Empty"}, []string{"consumer", "classic"}, []string{"x"}},
-	} {
-		q := kmsg.NewPtrListGroupsRequest()
-		q.Version, q.StatesFilter, q.TypesFilter = 5, c.states, c.types
-		var ids []string
-		for _, g := range r.List(q).Groups {
-			ids = append(ids, g.Group)
-			require.Equal(t, "classic", g.GroupType)
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		r.member()
+		r.commit("x", 1)
+		for _, c := range []struct {
+			states, types []string
+			groups        []string
+		}{
+			{nil, nil, []string{"g", "x"}},
+			{[]string{"stable"}, nil, []string{"g"}},
+			{[]string{"Empty", "Stable"}, nil, []string{"g", "x"}},
+			{[]string{"Nope"}, nil, nil},
+			{nil, []string{"CLASSIC"}, []string{"g", "x"}},
+			{nil, []string{"consumer"}, nil},
+			{[]string{"Empty"}, []string{"consumer", "classic"}, []string{"x"}},
+		} {
+			q := kmsg.NewPtrListGroupsRequest()
+			q.Version, q.StatesFilter, q.TypesFilter = 5, c.states, c.types
+			var ids []string
+			for _, g := range r.List(q).Groups {
+				ids = append(ids, g.Group)
+				require.Equal(t, "classic", g.GroupType)
+			}
+			require.Equal(t, c.groups, ids)
 		}
-		require.Equal(t, c.groups, ids)
-	}
+	})
 }
 
 func TestDescribeUnknownGroup(t *testing.T) {
@@ -263,21 +267,23 @@ func TestDescribeUnknownGroup(t *testing.T) {
 }
 
 func TestDeleteAnswers(t *testing.T) {
-	r := start(t)
-	r.member()
-	r.commit("x", 1)
-	r.commit("", 1)
-	q := kmsg.NewPtrDeleteGroupsRequest()
-	q.Groups = []string{"x", "g", "x", "none", ""}
-	a := r.Delete(context.Background(), q)
-	codes := map[string]int16{}
-	for _, g := range a.Groups {
-		codes[g.Group] = g.ErrorCode
-	}
-	require.Len(t, a.Groups, 4, "one that is named twice is answered once")
-	require.Equal(t, map[string]int16{"x": 0, "g": int16(group.NonEmptyGroup), "none": int16(group.GroupNotFound), "": 0}, codes)
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		r.member()
+		r.commit("x", 1)
+		r.commit("", 1)
+		q := kmsg.NewPtrDeleteGroupsRequest()
+		q.Groups = []string{"x", "g", "x", "none", ""}
+		a := r.Delete(context.Background(), q)
+		codes := map[string]int16{}
+		for _, g := range a.Groups {
+			codes[g.Group] = g.ErrorCode
+		}
+		require.Len(t, a.Groups, 4, "one that is named twice is answered once")
+		require.Equal(t, map[string]int16{"x": 0, "g": int16(group.NonEmptyGroup), "none": int16(group.GroupNotFound), "": 0}, codes)
 
-	require.Equal(t, group.GroupNotFound, r.deleteOffset("none"))
-	require.Equal(t, group.InvalidGroupID, r.deleteOffset(""))
-	require.Equal(t, group.SubscribedToTopic, r.deleteOffset("g"))
+		require.Equal(t, group.GroupNotFound, r.deleteOffset("none"))
+		require.Equal(t, group.InvalidGroupID, r.deleteOffset(""))
+		require.Equal(t, group.SubscribedToTopic, r.deleteOffset("g"))
+	})
 }

@@ -142,25 +142,27 @@ func TestVersion5OfSyncMustSayTheProtocol(t *testing.T) {
 }
 
 func TestLeaveAnswers(t *testing.T) {
-	r := start(t)
-	m := r.member()
-	q := kmsg.NewPtrLeaveGroupRequest()
-	q.Version, q.Group = 5, "g"
-	for _, id := range []string{"nobody", m.MemberID} {
-		one := kmsg.NewLeaveGroupRequestMember()
-		one.MemberID = id
-		q.Members = append(q.Members, one)
-	}
-	a := r.Leave(q)
-	require.Zero(t, a.ErrorCode)
-	require.Len(t, a.Members, 2)
-	require.EqualValues(t, group.UnknownMember, a.Members[0].ErrorCode)
-	require.Zero(t, a.Members[1].ErrorCode)
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		m := r.member()
+		q := kmsg.NewPtrLeaveGroupRequest()
+		q.Version, q.Group = 5, "g"
+		for _, id := range []string{"nobody", m.MemberID} {
+			one := kmsg.NewLeaveGroupRequestMember()
+			one.MemberID = id
+			q.Members = append(q.Members, one)
+		}
+		a := r.Leave(q)
+		require.Zero(t, a.ErrorCode)
+		require.Len(t, a.Members, 2)
+		require.EqualValues(t, group.UnknownMember, a.Members[0].ErrorCode)
+		require.Zero(t, a.Members[1].ErrorCode)
 
-	q.Group = ""
-	require.EqualValues(t, group.InvalidGroupID, r.Leave(q).ErrorCode)
-	q.Group, q.Members = "nogroup", nil
-	require.Empty(t, r.Leave(q).Members)
+		q.Group = ""
+		require.EqualValues(t, group.InvalidGroupID, r.Leave(q).ErrorCode)
+		q.Group, q.Members = "nogroup", nil
+		require.Empty(t, r.Leave(q).Members)
+	})
 }
 
 func TestMembersOfAllGroupsAreBounded(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/leatmq/leat/coordinator/shard"
 	"github.com/leatmq/leat/log/record"
@@ -84,7 +84,7 @@ func (l *led) Append(batch []byte) (end int64, err error) {
 			return
 		}
 		b := record.Batch(bytes.Clone(batch))
-		require.True(l.m.t, b.CheckCRC())
+		assert.True(l.m.t, b.CheckCRC())
 		b.SetBaseOffset(p.end)
 		p.batches = append(p.batches, b)
 		p.end = b.NextOffset()

@@ -6,8 +6,11 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/leatmq/leat/client/wire"
 )
@@ -58,7 +61,8 @@ func TestASlowRequestHoldsUpNoOther(t *testing.T) {
 // TestAConnectionThatThePeerClosedIsNotUsed is of brokers that restart between
 // two requests.
 func TestAConnectionThatThePeerClosedIsNotUsed(t *testing.T) {
-	restart := make(chan net.Conn, 10)
+	type both struct{ ours, theirs net.Conn }
+	restart := make(chan both, 10)
 	o := wire.Options{Dialer: func(context.Context, string, string) (net.Conn, error) {
 		l, err := net.Listen("tcp", "localhost:0")
 		if err != nil {
@@ -74,7 +78,7 @@ func TestAConnectionThatThePeerClosedIsNotUsed(t *testing.T) {
 			return nil, err
 		}
 		go peer(echo).serve(theirs)
-		restart <- theirs
+		restart <- both{ours, theirs}
 		return ours, nil
 	}}
 	pool := wire.NewPool(o)
@@ -83,8 +87,23 @@ func TestAConnectionThatThePeerClosedIsNotUsed(t *testing.T) {
 		q, a := heartbeat(4)
 		_, err := pool.To(wire.Node{ID: 1}).Do(t.Context(), q, a, nil)
 		require.NoError(t, err)
-		(<-restart).Close()
+		last := <-restart
+		last.theirs.Close()
+		require.Eventually(t, func() bool { return ended(t, last.ours) }, time.Minute, time.Millisecond)
 	}
+}
+
+// ended says whether this end of a connection has heard that the other was closed.
+func ended(t *testing.T, c net.Conn) (yes bool) {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) {
+			n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			yes = n == 0 && err == nil
+		})
+	}
+	assert.NoError(t, err)
+	return yes
 }
 
 func TestABrokerThatMovedIsReachedWhereItIs(t *testing.T) {

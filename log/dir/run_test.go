@@ -237,7 +237,10 @@ func TestCleanerIsOfferedCompactedLogs(t *testing.T) {
 		s = w.reopen(s)
 		run(t, s, func() {
 			time.Sleep(20 * time.Second)
-			require.Equal(t, int64(4), c.offered[len(c.offered)-1].FirstDirty, "it goes on where it ended")
+			c.mu.Lock()
+			last := c.offered[len(c.offered)-1]
+			c.mu.Unlock()
+			require.Equal(t, int64(4), last.FirstDirty, "it goes on where it ended")
 			require.Greater(t, c.offers(part("bad", 0)), 0)
 		})
 		w.close(s)
