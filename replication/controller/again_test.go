@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -88,49 +89,51 @@ func TestReassignmentReplaced(t *testing.T) {
 // TestCreatedAgainWhileAway: a name is given again only when no replica of the
 // topic before is left, so a broker that comes back never mixes two of them.
 func TestCreatedAgainWhileAway(t *testing.T) {
-	c := newCluster(t, 2)
-	b := c.other()
-	lists := []int32{1 - b.id, b.id}
-	id := c.create("t", lists)
-	remove := func() {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		_, err := c.active().ctl.DeleteTopics(ctx, []plan.TopicRef{{Name: "t"}})
-		require.NoError(t, err)
-	}
-	for round := range 6 {
-		away := round%2 == 1
-		if away {
-			b.die()
-			c.eventually("it is gone", func() bool { return len(c.active().ctl.Image().Brokers()) == 1 })
-		} else {
-			b.setUp(false)
-		}
-		remove()
-		results, err := c.active().ctl.CreateTopics(t.Context(), []plan.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}, controller.CreateOptions{})
-		require.NoError(t, err)
-		require.ErrorIs(t, results[0].Err, plan.ErrTopicExists, "round %d", round)
-		if away {
-			b.start()
-		} else {
-			b.setUp(true)
-		}
-		c.settled()
-		c.eventually("deleted", func() bool { return !c.exists(znode.TopicPath("t")) && !c.exists(znode.DeleteTopicPath("t")) })
-		for range 3 { // at once, again and again
-			was := id
-			id = c.create("t", lists)
-			require.NotEqual(t, was, id)
-			for _, each := range c.brokers {
-				each.mu.Lock()
-				require.Equal(t, id, each.ids["t"])
-				each.mu.Unlock()
-			}
-			results, err := c.active().ctl.DeleteTopics(t.Context(), []plan.TopicRef{{Name: "t"}})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		b := c.other()
+		lists := []int32{1 - b.id, b.id}
+		id := c.create("t", lists)
+		remove := func() {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			_, err := c.active().ctl.DeleteTopics(ctx, []plan.TopicRef{{Name: "t"}})
 			require.NoError(t, err)
-			require.NoError(t, results[0].Err)
 		}
-		id = c.create("t", lists)
-	}
+		for round := range 6 {
+			away := round%2 == 1
+			if away {
+				b.die()
+				c.eventually("it is gone", func() bool { return len(c.active().ctl.Image().Brokers()) == 1 })
+			} else {
+				b.setUp(false)
+			}
+			remove()
+			results, err := c.active().ctl.CreateTopics(t.Context(), []plan.TopicSpec{{Name: "t", Partitions: 1, Replication: 1}}, controller.CreateOptions{})
+			require.NoError(t, err)
+			require.ErrorIs(t, results[0].Err, plan.ErrTopicExists, "round %d", round)
+			if away {
+				b.start()
+			} else {
+				b.setUp(true)
+			}
+			c.settled()
+			c.eventually("deleted", func() bool { return !c.exists(znode.TopicPath("t")) && !c.exists(znode.DeleteTopicPath("t")) })
+			for range 3 { // at once, again and again
+				was := id
+				id = c.create("t", lists)
+				require.NotEqual(t, was, id)
+				for _, each := range c.brokers {
+					each.mu.Lock()
+					require.Equal(t, id, each.ids["t"])
+					each.mu.Unlock()
+				}
+				results, err := c.active().ctl.DeleteTopics(t.Context(), []plan.TopicRef{{Name: "t"}})
+				require.NoError(t, err)
+				require.NoError(t, results[0].Err)
+			}
+			id = c.create("t", lists)
+		}
+	})
 }

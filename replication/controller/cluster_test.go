@@ -317,10 +317,19 @@ func (b *broker) obeyStops(q *kmsg.StopReplicaRequest, a *kmsg.StopReplicaRespon
 	b.log = append(b.log, fmt.Sprintf("stops of %d topics from %d", len(q.Topics), q.ControllerID))
 }
 
-// eventually waits for what must happen soon.
+// eventually waits for what must happen soon. f is asked on the test's goroutine.
 func (c *cluster) eventually(what string, f func() bool) {
 	c.t.Helper()
-	require.Eventually(c.t, f, 20*time.Second, time.Millisecond, what)
+	late := time.After(time.Minute)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-late:
+			require.FailNow(c.t, "it does not happen", what)
+		}
+	}
 }
 
 // active is the broker in office, nil while there is none.
@@ -345,6 +354,7 @@ func (c *cluster) settled() *broker {
 		}
 		b.mu.Unlock()
 	}
+	var now *broker
 	c.eventually("all know all", func() bool {
 		for _, id := range up {
 			b := c.brokers[id]
@@ -355,9 +365,10 @@ func (c *cluster) settled() *broker {
 				return false
 			}
 		}
-		return c.active() != nil
+		now = c.active()
+		return now != nil
 	})
-	return c.active()
+	return now
 }
 
 // role is what a broker believes about its replica.

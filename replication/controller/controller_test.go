@@ -228,8 +228,9 @@ func TestReplicaThatCannotOpenIsOffline(t *testing.T) {
 	require.Equal(t, []int32{0}, p.ISR)
 	require.EqualValues(t, 0, n.ctl.Image().Partition("t", 0).Leader)
 	require.Contains(t, n.data(znode.StatePath("t", 1)), `"leader":-1`)
+	n.stop() // which asks again now and then
 	n.refuse = nil
-	n.restart()
+	n.start()
 	require.EqualValues(t, 0, n.ctl.Image().Partition("t", 1).Leader)
 	require.Empty(t, n.ctl.Image().Partition("t", 1).Offline)
 }

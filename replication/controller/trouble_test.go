@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -123,26 +124,28 @@ func TestWriteFailsInOffice(t *testing.T) {
 // TestBrokerHangs: what is decided is not known to be obeyed in time; other
 // brokers are not kept waiting.
 func TestBrokerHangs(t *testing.T) {
-	c := newCluster(t, 3)
-	b := c.other()
-	b.setUp(false)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	results, err := c.active().ctl.CreateTopics(ctx, []plan.TopicSpec{
-		{Name: "t", Partitions: 1, Replication: 3}, {Name: "bad name", Partitions: 1, Replication: 1},
-	}, controller.CreateOptions{})
-	require.NoError(t, err)
-	require.ErrorIs(t, results[0].Err, controller.ErrPending)
-	require.ErrorIs(t, results[1].Err, plan.ErrInvalidTopic)
-	s, _ := c.state("t", 0)
-	c.leads(s.Leader, "t", 0)
-	began := time.Now()
-	results, err = c.active().ctl.CreateTopics(t.Context(), []plan.TopicSpec{{Name: "u", Partitions: 1, Replication: 3}}, controller.CreateOptions{})
-	require.NoError(t, err)
-	require.NoError(t, results[0].Err, "one that hangs is not waited for as long as its session may last")
-	require.Less(t, time.Since(began), 15*time.Second)
-	b.setUp(true)
-	c.eventually("told when it wakes", func() bool { _, ok := b.role("u", 0); return ok })
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		b := c.other()
+		b.setUp(false)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		results, err := c.active().ctl.CreateTopics(ctx, []plan.TopicSpec{
+			{Name: "t", Partitions: 1, Replication: 3}, {Name: "bad name", Partitions: 1, Replication: 1},
+		}, controller.CreateOptions{})
+		require.NoError(t, err)
+		require.ErrorIs(t, results[0].Err, controller.ErrPending)
+		require.ErrorIs(t, results[1].Err, plan.ErrInvalidTopic)
+		s, _ := c.state("t", 0)
+		c.leads(s.Leader, "t", 0)
+		began := time.Now()
+		results, err = c.active().ctl.CreateTopics(t.Context(), []plan.TopicSpec{{Name: "u", Partitions: 1, Replication: 3}}, controller.CreateOptions{})
+		require.NoError(t, err)
+		require.NoError(t, results[0].Err, "one that hangs is not waited for as long as its session may last")
+		require.Less(t, time.Since(began), 15*time.Second)
+		b.setUp(true)
+		c.eventually("told when it wakes", func() bool { _, ok := b.role("u", 0); return ok })
+	})
 }
 
 // TestBalance: partitions go back to their preferred leaders by themselves.

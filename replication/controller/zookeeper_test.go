@@ -18,7 +18,7 @@ func newZooKeeperCluster(t *testing.T, n int) *cluster {
 	t.Helper()
 	server, chroot := zookeeper.Shared(t)
 	open := func(ctx context.Context) (tree.Tree, error) {
-		return zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: 4 * time.Second})
+		return zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: time.Minute})
 	}
 	tr, err := open(t.Context())
 	require.NoError(t, err)

@@ -263,6 +263,11 @@ func TestRegistrationRemoved(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, endpoint(9001), r.Endpoints)
 	require.Equal(t, stat.Czxid, b.Epoch())
+	require.Eventually(t, func() bool { // a task begins after the session is shown
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.sessions) >= 4
+	}, 20*time.Second, time.Millisecond)
 	b.mu.Lock()
 	require.Equal(t, 1, b.opens, "the session lives")
 	require.Equal(t, first.Tree.Session(), stat.EphemeralOwner)

@@ -2,6 +2,7 @@ package member_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -22,7 +23,7 @@ func TestOnZooKeeper(t *testing.T) {
 	var mu sync.Mutex
 	var sessions []*zk.Tree
 	open := func(ctx context.Context) (tree.Tree, error) {
-		s, err := zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: 4 * time.Second})
+		s, err := zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: time.Minute})
 		mu.Lock()
 		defer mu.Unlock()
 		sessions = append(sessions, s)
@@ -61,8 +62,10 @@ func TestOnZooKeeper(t *testing.T) {
 	look, err := zk.Open(t.Context(), zk.Options{Servers: []string{server.Addr}, Chroot: chroot})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, look.Close()) }()
-	_, err = look.Exists(znode.BrokerPath(1), nil)
-	require.ErrorIs(t, err, tree.ErrNoNode)
+	require.Eventually(t, func() bool { // long before the session could expire
+		_, err := look.Exists(znode.BrokerPath(1), nil)
+		return errors.Is(err, tree.ErrNoNode)
+	}, 30*time.Second, 10*time.Millisecond)
 
 	m, stop = start()
 	second := m.Epoch()
