@@ -205,7 +205,5 @@ func (b *Broker) brokerChanged(e image.Entity, values map[string]string) {
 func (b *Broker) reconfigure() {
 	b.server.SetLimits(b.limits())
 	b.state.between.fetcher.Resize()
-	for _, t := range b.state.control.Image().Topics() {
-		b.state.partitions.Configure(t.Name, b.config.Topic(t.Config))
-	}
+	b.state.control.Retune()
 }

@@ -57,6 +57,18 @@ func (c *Control) SetConfig(e image.Entity, values map[string]string) {
 	}
 }
 
+// Retune has all replicas obey their topics' configurations as Options.TopicConfig
+// makes them now: the broker's own, which counts where a topic says nothing, has
+// changed.
+func (c *Control) Retune() {
+	c.show.Lock()
+	defer c.show.Unlock()
+	c.show.tuned++
+	for name, seen := range c.show.topics {
+		c.o.Partitions.Configure(name, c.o.TopicConfig(seen.overrides))
+	}
+}
+
 // see makes sure that the configurations of topics are known. A name that has
 // come to mean another topic is read anew.
 func (c *Control) see(ctx context.Context, topics map[string]topic.ID) error {
@@ -90,21 +102,19 @@ func (c *Control) see(ctx context.Context, topics map[string]topic.ID) error {
 
 // tuned are topics' configurations as they were at one time.
 type tuned struct {
-	at        int // value of show.tuned
-	overrides map[string]map[string]string
-	configs   map[string]*log.Config
+	at      int // value of show.tuned
+	configs map[string]*log.Config
 }
 
 // tunings are the configurations of topics that were seen.
 func (c *Control) tunings(topics map[string]topic.ID) tuned {
-	out := tuned{overrides: map[string]map[string]string{}, configs: map[string]*log.Config{}}
+	out := tuned{configs: map[string]*log.Config{}}
 	c.show.Lock()
 	defer c.show.Unlock()
 	out.at = c.show.tuned
 	var plain *log.Config // of all topics without overrides
 	for name := range topics {
 		own := c.show.topics[name].overrides
-		out.overrides[name] = own
 		if len(own) > 0 || plain == nil {
 			config := c.o.TopicConfig(own)
 			out.configs[name] = &config
@@ -118,16 +128,16 @@ func (c *Control) tunings(topics map[string]topic.ID) tuned {
 	return out
 }
 
-// retune gives replicas what their topic was configured with meanwhile: they
-// have got what was true when their roles began to change.
+// retune gives replicas what their topic, or the broker, was configured with
+// meanwhile: they have got what was true when their roles began to change.
 func (c *Control) retune(old tuned) {
 	c.show.Lock()
 	defer c.show.Unlock()
 	if c.show.tuned == old.at {
 		return
 	}
-	for name, was := range old.overrides {
-		if now := c.show.topics[name]; now != nil && !maps.Equal(now.overrides, was) {
+	for name := range old.configs {
+		if now := c.show.topics[name]; now != nil {
 			c.o.Partitions.Configure(name, c.o.TopicConfig(now.overrides))
 		}
 	}

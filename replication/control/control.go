@@ -106,7 +106,7 @@ type Control struct {
 		sync.Mutex                    // held while the picture is replaced
 		changed    chan struct{}      // closed when the picture is replaced
 		topics     map[string]*tuning // configurations of the topics that this broker has seen
-		tuned      int                // counts the changes of topics
+		tuned      int                // counts the changes of topics, and of the broker's own
 	}
 }
 

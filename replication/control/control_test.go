@@ -31,7 +31,8 @@ type rig struct {
 
 	mu       sync.Mutex
 	told     []string
-	asked    int // how often a configuration was made
+	asked    int  // how often a configuration was made
+	big      bool // the broker's own configuration
 	fetching map[checkpoint.Partition]fetcher.Following
 	configs  map[string]map[string]string // of topics, in the tree
 	read     []string                     // topics whose configuration was read
@@ -101,7 +102,7 @@ func newRigOf(t testing.TB, broker int32) *rig {
 		TopicConfig: func(own map[string]string) log.Config {
 			r.asked++
 			c := log.DefaultConfig()
-			if own["big"] != "" {
+			if own["big"] != "" || r.big {
 				c.SegmentBytes = 12345678
 			}
 			return c
@@ -131,6 +132,32 @@ func TestManyAtOnce(t *testing.T) {
 	require.Len(t, r.set.All(), 500)
 	require.Len(t, r.told, 500)
 	require.Equal(t, 1, r.asked, "one configuration for all partitions of a topic")
+}
+
+// TestRetune: a change of the broker's own configuration reaches every replica,
+// also those that are being made, of topics that the picture does not have yet.
+func TestRetune(t *testing.T) {
+	r := newRig(t)
+	size := func(p int32) int {
+		replica, err := r.set.Get(checkpoint.Partition{Topic: "many", Index: p})
+		require.NoError(t, err)
+		return replica.Log().Config().SegmentBytes
+	}
+	r.fs.SetRule(func(crashfs.Op) error {
+		if !r.big {
+			r.big = true
+			r.control.Retune()
+		}
+		return nil
+	})
+	r.control.LeaderAndISR(context(), many(1))
+	require.True(t, r.big)
+	require.Equal(t, 12345678, size(0))
+
+	r.big = false
+	r.fs.SetRule(nil)
+	r.control.Retune()
+	require.Equal(t, log.DefaultConfig().SegmentBytes, size(0))
 }
 
 // TestOneFailureIsOneCode: a partition that cannot be led does not keep the
