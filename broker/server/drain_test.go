@@ -54,7 +54,7 @@ func TestDrainResetsWhatWasNeverAsked(t *testing.T) {
 	served.send(request(versions, 1, 1, nil))
 	served.expect(1)
 	served.alive()
-	require.Eventually(t, func() bool { return s.Connections() == 3 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Connections() == 3 }, patience, time.Millisecond)
 	s.stop()
 	require.NoError(t, s.end())
 	_, err := fresh.Read(make([]byte, 1))

@@ -81,7 +81,7 @@ func TestIdleConnectionMemory(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, n+1, s.Connections())
-	require.Eventually(t, func() bool { return s.QueuedBytes() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.QueuedBytes() == 0 }, patience, time.Millisecond)
 	if !raceEnabled {
 		require.Less(t, (used()-before)/n, uint64(16<<10))
 	}

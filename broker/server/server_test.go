@@ -22,6 +22,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a test waits for what should take a moment.
+const patience = 30 * time.Second
+
 // Keys of apis as the tests use them: what the handler of a test does with
 // each is up to that test. Version 1 of all has a header without tagged fields.
 const (
@@ -123,7 +126,14 @@ func (r *running) count(m map[server.Cause]int, cause server.Cause) int {
 // closes waits until n connections were closed for the cause.
 func (r *running) closes(cause server.Cause, n int) {
 	r.t.Helper()
-	require.Eventually(r.t, func() bool { return r.count(r.closed, cause) == n }, 10*time.Second, time.Millisecond, cause)
+	require.Eventually(r.t, func() bool { return r.count(r.closed, cause) == n }, patience, time.Millisecond, cause)
+}
+
+// refuses waits until n connections were refused for the cause: the client sees
+// the end of its connection before that is counted.
+func (r *running) refuses(cause server.Cause, n int) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { return r.count(r.refused, cause) == n }, patience, time.Millisecond, cause)
 }
 
 // client is a hand-made client.
@@ -137,7 +147,7 @@ func (r *running) dial() *client {
 	c, err := net.Dial("tcp", r.Addr().String())
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { _ = c.Close() })
-	require.NoError(r.t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(r.t, c.SetDeadline(time.Now().Add(2*patience)))
 	return &client{c.(*net.TCPConn), r.t}
 }
 
