@@ -140,7 +140,7 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	_, err := p.Write(all)
 	require.NoError(t, err)
 	for i := range byte(50) {
-		raw, err := p.read(5 * time.Second)
+		raw, err := p.read(20 * time.Second)
 		require.NoError(t, err)
 		require.Equal(t, []byte{0, 0, 0, i}, raw[:4])
 	}
@@ -176,7 +176,7 @@ func requireOpen(t *testing.T, p peer) {
 	t.Helper()
 	_, err := p.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 77, 255, 255})
 	require.NoError(t, err)
-	raw, err := p.read(5 * time.Second)
+	raw, err := p.read(20 * time.Second)
 	require.NoError(t, err, "the connection should still answer")
 	require.Equal(t, byte(77), raw[3])
 }

@@ -158,7 +158,7 @@ func served(t *testing.T, b *broker.Broker) func(key, version int16) bool {
 	p := dial(t, b)
 	_, err := p.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255})
 	require.NoError(t, err)
-	raw, err := p.read(5 * time.Second)
+	raw, err := p.read(20 * time.Second)
 	require.NoError(t, err)
 	answer := decodeResponse(t, 18, 0, raw).(*kmsg.ApiVersionsResponse)
 	return func(key, version int16) bool {
@@ -187,7 +187,7 @@ func warmUp(t *testing.T, a *kadm.Client) {
 	require.Eventually(t, func() bool {
 		_, err := a.FetchOffsets(t.Context(), "warm")
 		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 }
 
 // sweepDiffers says why leat's answer to a request of the sweep has another
