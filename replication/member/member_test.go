@@ -269,11 +269,12 @@ func TestRegistrationRemoved(t *testing.T) {
 		return len(b.sessions) >= 4
 	}, 20*time.Second, time.Millisecond)
 	b.mu.Lock()
-	require.Equal(t, 1, b.opens, "the session lives")
-	require.Equal(t, first.Tree.Session(), stat.EphemeralOwner)
-	require.Equal(t, 3, b.ended)
-	require.Len(t, b.sessions, 4)
+	opens, ended, sessions := b.opens, b.ended, len(b.sessions)
 	b.mu.Unlock()
+	require.Equal(t, 1, opens, "the session lives")
+	require.Equal(t, first.Tree.Session(), stat.EphemeralOwner)
+	require.Equal(t, 3, ended)
+	require.Equal(t, 4, sessions)
 	require.NoError(t, b.stop())
 }
 
