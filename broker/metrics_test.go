@@ -4,10 +4,15 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/broker"
 )
@@ -23,8 +28,10 @@ func get(t *testing.T, b *broker.Broker, path string) (int, string) {
 	return answer.StatusCode, string(body)
 }
 
-func TestAdminPortTellsWhatTheBrokerDoes(t *testing.T) {
-	b, err := broker.New(broker.Config{DataDir: t.TempDir(), Admin: "127.0.0.1:0"})
+// observed runs a broker with an admin port.
+func observed(t *testing.T, set ...string) *broker.Broker {
+	t.Helper()
+	b, err := broker.New(broker.Config{DataDir: t.TempDir(), Admin: "127.0.0.1:0", Set: set})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -34,11 +41,48 @@ func TestAdminPortTellsWhatTheBrokerDoes(t *testing.T) {
 		require.NoError(t, <-done)
 	})
 	<-b.Ready()
+	return b
+}
+
+// A member that waits for others is counted.
+func TestMembersThatWaitAreCounted(t *testing.T) {
+	b := observed(t, "group.initial.rebalance.delay.ms=60000")
+	waiting := func(n string) func() bool {
+		return func() bool {
+			_, page := get(t, b, "/metrics?family=leat,jmx")
+			return strings.Contains(page, `leat_requests_waiting{operation="Rebalance"} `+n+"\n") &&
+				strings.Contains(page, `kafka_server_delayedoperationpurgatory_purgatorysize{delayedOperation="Rebalance"} `+n+"\n")
+		}
+	}
+	require.True(t, waiting("0")())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr().String()))
+	require.NoError(t, err)
+	defer cl.Close()
+	q := kmsg.NewPtrJoinGroupRequest()
+	id := "static: admitted at once"
+	q.Group, q.InstanceID, q.ProtocolType = "g", &id, "consumer"
+	q.SessionTimeoutMillis, q.RebalanceTimeoutMillis = 30_000, 60_000
+	protocol := kmsg.NewJoinGroupRequestProtocol()
+	protocol.Name = "range"
+	q.Protocols = append(q.Protocols, protocol)
+	ctx, giveUp := context.WithCancel(t.Context())
+	var joining sync.WaitGroup
+	joining.Go(func() {
+		_, err := q.RequestWith(ctx, cl)
+		assert.ErrorIs(t, err, context.Canceled)
+	})
+	defer joining.Wait()
+	defer giveUp()
+	require.Eventually(t, waiting("1"), 30*time.Second, 5*time.Millisecond)
+}
+
+func TestAdminPortTellsWhatTheBrokerDoes(t *testing.T) {
+	b := observed(t)
 	status, _ := get(t, b, "/readyz")
 	require.Equal(t, http.StatusOK, status)
 
 	a := admin(t, b)
-	_, err = a.CreateTopic(t.Context(), 2, 1, nil, "counted")
+	_, err := a.CreateTopic(t.Context(), 2, 1, nil, "counted")
 	require.NoError(t, err)
 	produce(t, b, "counted", "one", "two", "three")
 	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addr().String()), kgo.ConsumeTopics("counted"))

@@ -171,12 +171,12 @@ func (b *Broker) self() int32 {
 	return b.state.dirs.BrokerID()
 }
 
-// waiting counts the requests whose answers wait.
-func (b *Broker) waiting() int {
+// waiting counts the requests whose answers wait, by what they wait for.
+func (b *Broker) waiting() map[string]int {
 	if a := b.handler.api.Load(); a != nil {
 		return a.Waiting()
 	}
-	return 0
+	return nil
 }
 
 // openFiles counts the open segment files.

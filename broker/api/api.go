@@ -66,6 +66,7 @@ type API struct {
 	sessions  *session.Cache
 	deadlines *wait.Deadlines
 	informed  informed
+	waits     waits
 
 	produceCalls  sync.Pool // of *produceCall
 	fetchCalls    sync.Pool // of *fetchCall
@@ -111,9 +112,6 @@ func (a *API) Run(ctx context.Context) error { return a.deadlines.Run(ctx) }
 
 // Sessions counts the fetch sessions, for metrics.
 func (a *API) Sessions() session.Stats { return a.sessions.Stats() }
-
-// Waiting is how many requests wait for records or for their commit.
-func (a *API) Waiting() int { return a.deadlines.Len() }
 
 // Handle answers one request. It is server.Handler's method.
 func (a *API) Handle(ctx context.Context, r *server.Request, w *server.Response) server.Outcome {

@@ -41,6 +41,7 @@ func (a *API) deleteRecords(ctx context.Context, _ *server.Request, q *kmsg.Dele
 		}
 		out.Topics = append(out.Topics, row)
 	}
+	defer a.waits.begin(recordDeletion)()
 	for _, d := range started {
 		cell := &out.Topics[d.topic].Partitions[d.cell]
 		low, err := d.finish(ctx)

@@ -25,6 +25,7 @@ func (a *API) electLeaders(ctx context.Context, _ *server.Request, q *kmsg.Elect
 	}
 	ctx, cancel := wish{timeoutMs: q.TimeoutMillis}.within(ctx)
 	defer cancel()
+	defer a.waits.begin(leaderElection)()
 	results, err := a.Controller.ElectLeaders(ctx, plan.Election(q.ElectionType), refs)
 	if err != nil {
 		return electionFailed(q, refs, codeOf(err)), nil

@@ -36,6 +36,7 @@ func (a *API) parkFetch(c *fetchCall, s *session.Session, r *server.Request, ful
 		api: a, deferred: r.Defer(), conn: r.Conn, session: s, terms: c.q.fetchTerms, full: full,
 		until: r.Received.Add(time.Duration(c.q.maxWaitMs) * time.Millisecond),
 	}
+	a.waits[fetchData].Add(1)
 	p.wake = func() { p.attempt(false) }
 	p.deadline.Expire = p.expire
 	if !a.deadlines.Add(&p.deadline, p.nextLook()) {
@@ -94,6 +95,7 @@ func (p *parkedFetch) attempt(late bool) {
 		return
 	}
 	p.api.deadlines.Remove(&p.deadline)
+	p.api.waits[fetchData].Add(-1)
 	p.deferred.Answer(func(w *server.Response) {
 		p.api.countFetched(c)
 		c.out.encode(w)

@@ -21,5 +21,6 @@ import (
 //	v8  reason, for logs (KIP-800)
 //	v9  a leader may be told to skip assigning (KIP-814)
 func (a *API) joinGroup(ctx context.Context, r *server.Request, q *kmsg.JoinGroupRequest) (*kmsg.JoinGroupResponse, error) {
+	defer a.waits.begin(groupMembers)()
 	return a.Groups.Join(ctx, caller(r), q), nil
 }

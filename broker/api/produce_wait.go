@@ -50,6 +50,7 @@ type parkedProduce struct {
 // can no longer be, or its time is up.
 func (a *API) parkProduce(c *produceCall, r *server.Request) {
 	c.detach()
+	a.waits[produceCommit].Add(1)
 	p := &parkedProduce{api: a, deferred: r.Defer(), call: c, links: make([]wait.Link, len(c.parts))}
 	p.wake = func() { p.attempt(false) }
 	p.deadline.Expire = p.expire
@@ -108,6 +109,7 @@ func (p *parkedProduce) attempt(late bool) {
 	}
 	p.mu.Unlock()
 	p.api.deadlines.Remove(&p.deadline)
+	p.api.waits[produceCommit].Add(-1)
 	p.deferred.Answer(func(w *server.Response) {
 		w.Buf = c.encode(w.Buf)
 		c.reset()

@@ -134,13 +134,8 @@ func TestDeleteRecordsWaitsForTheFollower(t *testing.T) {
 	n.fill("t", 0, 1)
 	end := n.log("t", 0).EndOffset()
 	follower.follow("t", end)
-	q := kmsg.NewPtrDeleteRecordsRequest()
-	row := kmsg.NewDeleteRecordsRequestTopic()
-	row.Topic = "t"
-	p := kmsg.NewDeleteRecordsRequestTopicPartition()
-	p.Offset = -1
-	row.Partitions = append(row.Partitions, p)
-	q.Topics, q.TimeoutMillis = append(q.Topics, row), 1
+	q := deleteUpTo("t", -1)
+	q.TimeoutMillis = 1
 	got := ask[*kmsg.DeleteRecordsResponse](c, 2, q).Topics[0].Partitions[0]
 	require.Equal(t, kerr.RequestTimedOut.Code, got.ErrorCode, "the follower still has them")
 	require.EqualValues(t, -1, got.LowWatermark)

@@ -16,5 +16,6 @@ import (
 //	v4  flexible
 //	v5  protocol type and protocol, which must be the group's (KIP-559)
 func (a *API) syncGroup(ctx context.Context, _ *server.Request, q *kmsg.SyncGroupRequest) (*kmsg.SyncGroupResponse, error) {
+	defer a.waits.begin(groupMembers)()
 	return a.Groups.Sync(ctx, q), nil
 }

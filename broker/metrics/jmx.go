@@ -38,6 +38,7 @@ var jmxNames = []Name{
 	{familyJMX, "kafka_server_sessionexpirelistener_zookeepersyncconnects_total", "counter", nil, "Connections to a ZooKeeper server on which the session began or went on."},
 	{familyJMX, "kafka_server_sessionexpirelistener_zookeeperauthfailures_total", "counter", nil, "Times that ZooKeeper did not take this broker's identity."},
 	{familyJMX, "kafka_server_zookeeperclientmetrics_zookeeperrequestlatencyms", "summary", nil, "Milliseconds from a request to ZooKeeper to its answer."},
+	{familyJMX, "kafka_server_delayedoperationpurgatory_purgatorysize", "gauge", l("delayedOperation"), "Requests whose answer waits: Produce, Fetch, DeleteRecords, Rebalance or ElectLeader."},
 	{familyJMX, "kafka_server_brokertopicmetrics_messagesin_total", "counter", l("topic"), "Records appended for producers."},
 	{familyJMX, "kafka_server_brokertopicmetrics_bytesin_total", "counter", l("topic"), "Bytes appended for producers."},
 	{familyJMX, "kafka_server_brokertopicmetrics_bytesout_total", "counter", l("topic"), "Bytes sent to consumers."},

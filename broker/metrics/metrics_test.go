@@ -34,7 +34,7 @@ func busy() *Metrics {
 		Dirs:        func() []Dir { return []Dir{{Path: "/d", Free: 7, Total: 9}, {Path: "/e", Offline: true}} },
 		Connections: func() map[string]int { return map[string]int{"PLAINTEXT": 4} },
 		OpenFiles:   func() int { return 3 },
-		Waiting:     func() int { return 2 },
+		Waiting:     func() map[string]int { return map[string]int{"Produce": 2, "Fetch": 3} },
 		Replication: func() Replication {
 			return Replication{Shrinks: 3, Expands: 2, FailedUpdates: 8, Elections: 7, Unclean: 1, Session: true, Sessions: 2,
 				Ensemble: Ensemble{Connects: 14, Disconnects: 13, Expirations: 1, Refused: 12}, ControllerEpoch: 5, MinFetchRate: 2.5, Lags: []Lag{

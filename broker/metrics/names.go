@@ -34,7 +34,7 @@ var ownNames = []Name{
 	{familyLeat, "leat_response_bytes_total", "counter", l("api"), "Bytes of answers."},
 	{familyLeat, "leat_request_duration_seconds", "histogram", l("api"), "Time from a request's last byte to its answer being written, waiting included."},
 	{familyLeat, "leat_handler_panics_total", "counter", l("api"), "Panics while a request was handled; the connection is closed, the broker lives on."},
-	{familyLeat, "leat_requests_waiting", "gauge", nil, "Requests whose answer waits for data, replicas or members."},
+	{familyLeat, "leat_requests_waiting", "gauge", l("operation"), "Requests whose answer waits: Produce for replicas, Fetch for records, DeleteRecords for replicas, Rebalance for members, ElectLeader for the controller."},
 	{familyLeat, "leat_connections", "gauge", l("listener"), "Connections that are open."},
 	{familyLeat, "leat_connections_accepted_total", "counter", nil, "Connections that were let in."},
 	{familyLeat, "leat_connections_refused_total", "counter", nil, "Connections that max.connections or another bound kept out."},

@@ -109,7 +109,10 @@ func (s *scrape) connections() {
 		s.emit("leat_open_segment_files", float64(f()))
 	}
 	if f := s.m.options.Sources.Waiting; f != nil {
-		s.emit("leat_requests_waiting", float64(f()))
+		for operation, n := range f() {
+			s.emit("leat_requests_waiting", float64(n), operation)
+			s.emit("kafka_server_delayedoperationpurgatory_purgatorysize", float64(n), operation)
+		}
 	}
 }
 

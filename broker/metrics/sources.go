@@ -14,7 +14,7 @@ type Sources struct {
 	Dirs        func() []Dir
 	Connections func() map[string]int // by listener
 	OpenFiles   func() int            // segment files
-	Waiting     func() int            // requests whose answer waits
+	Waiting     func() map[string]int // requests whose answer waits, by Kafka's name of what for
 	Replication func() Replication
 	Office      func() Office
 }

@@ -70,13 +70,6 @@ func (d *Deadlines) Remove(e *Deadline) bool {
 	return true
 }
 
-// Len returns how many deadlines are set.
-func (d *Deadlines) Len() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.heap)
-}
-
 // Run expires deadlines until ctx ends, and then, at once, all that are left.
 func (d *Deadlines) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
