@@ -35,9 +35,12 @@ func (b *Broker) settle(ctx context.Context, _ member.Session) error {
 	return nil
 }
 
-// shows says whether a picture has all partitions of another.
+// shows says whether a picture has this broker, and all partitions of another.
 func (b *Broker) shows(all *image.Image) func(*image.Image) bool {
 	return func(im *image.Image) bool {
+		if _, here := im.Broker(b.self()); !here {
+			return false
+		}
 		for _, t := range all.Topics() {
 			mine := im.Topic(t.Name)
 			if mine == nil || len(mine.Partitions) < len(t.Partitions) {
