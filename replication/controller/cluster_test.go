@@ -157,7 +157,14 @@ func (b *broker) start() {
 	b.run()
 }
 
+// open begins a session; a broker that is being killed has its last.
 func (b *broker) open(ctx context.Context) (tree.Tree, error) {
+	b.mu.Lock()
+	up := b.up
+	b.mu.Unlock()
+	if !up {
+		return nil, errDown
+	}
 	s, err := b.c.join(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()

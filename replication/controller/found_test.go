@@ -3,6 +3,7 @@ package controller_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -256,34 +257,36 @@ func TestDiskFails(t *testing.T) {
 // TestReplicaThatCouldNotBeHad: what keeps a broker from its replica may pass
 // without its telling: it is asked again, and nobody else has to be told.
 func TestReplicaThatCouldNotBeHad(t *testing.T) {
-	c := newCluster(t, 2)
-	follower := c.brokers[1]
-	for _, code := range []int16{kerr.UnknownServerError.Code, kerr.RequestTimedOut.Code, kerr.InconsistentTopicID.Code} {
-		name := fmt.Sprintf("t%d", code)
-		ref := plan.Ref{Topic: name}
-		follower.breaks(code, ref)
-		c.create(name, []int32{1, 0})
-		c.leads(0, name, 0)
-		require.Equal(t, []int32{1}, c.active().ctl.Image().Partition(name, 0).Offline)
-		follower.breaks(code)
-		c.eventually("it has the replica", func() bool {
-			r, ok := follower.role(name, 0)
-			return ok && r.leader == 0 && len(c.active().ctl.Image().Partition(name, 0).Offline) == 0
-		})
-		s, _ := c.state(name, 0)
-		require.EqualValues(t, 1, s.LeaderEpoch)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		follower := c.brokers[1]
+		for _, code := range []int16{kerr.UnknownServerError.Code, kerr.RequestTimedOut.Code, kerr.InconsistentTopicID.Code} {
+			name := fmt.Sprintf("t%d", code)
+			ref := plan.Ref{Topic: name}
+			follower.breaks(code, ref)
+			c.create(name, []int32{1, 0})
+			c.leads(0, name, 0)
+			require.Equal(t, []int32{1}, c.active().ctl.Image().Partition(name, 0).Offline)
+			follower.breaks(code)
+			c.eventually("it has the replica", func() bool {
+				r, ok := follower.role(name, 0)
+				return ok && r.leader == 0 && len(c.active().ctl.Image().Partition(name, 0).Offline) == 0
+			})
+			s, _ := c.state(name, 0)
+			require.EqualValues(t, 1, s.LeaderEpoch)
+		}
 
-	// The answer to the order that was obeyed is lost; the next one says that it
-	// was heard before.
-	ref := plan.Ref{Topic: "u"}
-	follower.breaks(kerr.UnknownServerError.Code, ref)
-	c.create("u", []int32{1, 0})
-	c.leads(0, "u", 0)
-	follower.breaks(kerr.StaleControllerEpoch.Code, ref)
-	c.eventually("the epoch has risen", func() bool { s, _ := c.state("u", 0); return s.LeaderEpoch == 2 })
-	follower.breaks(0)
-	c.eventually("it counts as there", func() bool { return len(c.active().ctl.Image().Partition("u", 0).Offline) == 0 })
+		// The answer to the order that was obeyed is lost; the next one says that it
+		// was heard before.
+		ref := plan.Ref{Topic: "u"}
+		follower.breaks(kerr.UnknownServerError.Code, ref)
+		c.create("u", []int32{1, 0})
+		c.leads(0, "u", 0)
+		follower.breaks(kerr.StaleControllerEpoch.Code, ref)
+		c.eventually("the epoch has risen", func() bool { s, _ := c.state("u", 0); return s.LeaderEpoch == 2 })
+		follower.breaks(0)
+		c.eventually("it counts as there", func() bool { return len(c.active().ctl.Image().Partition("u", 0).Offline) == 0 })
+	})
 }
 
 // breaks has a broker answer orders about replicas with an error, and no others.
