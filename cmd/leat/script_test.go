@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 
 // startZooKeeper runs a server until the script ends.
 func startZooKeeper(ts *testscript.TestScript, _ bool, _ []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	e, err := zookeeper.Run(ctx, zookeeper.Options{})
 	ts.Check(err)
@@ -50,7 +50,7 @@ func startZooKeeper(ts *testscript.TestScript, _ bool, _ []string) {
 
 // ready waits until /readyz says so.
 func ready(ts *testscript.TestScript, neg bool, args []string) {
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,8 +38,7 @@ type Options struct {
 	Bin string
 	// DataDir holds its data.
 	DataDir string
-	// Listen and Admin are its addresses; empty picks free ports of
-	// 127.0.0.1.
+	// Listen and Admin are its addresses; empty: FreeAddr's.
 	Listen, Admin string
 	// Set are key=value settings.
 	Set []string
@@ -120,13 +118,4 @@ func (b *Broker) Stop(ctx context.Context) error {
 		return fmt.Errorf("spawn: the broker stopped badly: %w\n%s", err, b.log.String())
 	}
 	return nil
-}
-
-// FreeAddr returns an address of 127.0.0.1 with a port nobody listens on.
-func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("spawn: find a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -169,7 +169,7 @@ func (s *Server) AwaitServing(ctx context.Context) error {
 // Command sends a four-letter command, such as "srvr", "mntr", "cons" or
 // "dump", and returns the answer.
 func (s *Server) Command(ctx context.Context, word string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", s.Addr)

@@ -20,7 +20,7 @@ func (quiet) Printf(string, ...any) {}
 
 func connect(t *testing.T, addrs ...string) *zk.Conn {
 	t.Helper()
-	c, _, err := zk.Connect(addrs, 4*time.Second, zk.WithLogger(quiet{}))
+	c, _, err := zk.Connect(addrs, 15*time.Second, zk.WithLogger(quiet{}))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
@@ -76,7 +76,7 @@ func TestEnsembleGoesOnWithoutItsLeader(t *testing.T) {
 		require.Eventually(t, func() bool { // it may not have noticed yet, or elect
 			_, _, err := c.Get("/zookeeper/config")
 			return err == nil
-		}, 20*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 	}
 	require.NoError(t, leader.Restart(t.Context()))
 }
