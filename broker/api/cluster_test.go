@@ -196,7 +196,8 @@ func (n *node) connect() *client {
 	conn, err := net.Dial("tcp", n.addr)
 	require.NoError(n.t, err)
 	n.t.Cleanup(func() { conn.Close() })
-	require.NoError(n.t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+	// Less than the minute that fetches would wait which nobody wakes.
+	require.NoError(n.t, conn.SetDeadline(time.Now().Add(50*time.Second)))
 	return &client{t: n.t, conn: conn}
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // How long, and how often, a test looks for a condition.
-const patience, tick = 10 * time.Second, time.Millisecond
+const patience, tick = 30 * time.Second, time.Millisecond
 
 // fill appends so many batches of one record to a partition.
 func (n *node) fill(name string, index int32, batches int) {

@@ -77,7 +77,7 @@ func (v *victim) unharmed() { v.t.Helper(); v.within(maxRSS) }
 // within is unharmed with a bound of its own.
 func (v *victim) within(most int) {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(v.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(v.t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(v.t, v.client().ProduceSync(ctx, kgo.StringRecord("x")).FirstErr())
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.Pid()))
@@ -100,7 +100,7 @@ func (v *victim) ends(frames []byte) []byte {
 	}
 	defer c.Close()
 	_, err = c.Write(frames)
-	err = errors.Join(err, c.(*net.TCPConn).CloseWrite(), c.SetReadDeadline(time.Now().Add(30*time.Second)))
+	err = errors.Join(err, c.(*net.TCPConn).CloseWrite(), c.SetReadDeadline(time.Now().Add(time.Minute)))
 	answer, readErr := io.ReadAll(c)
 	if ne, ok := errors.AsType[net.Error](readErr); ok && ne.Timeout() {
 		v.t.Errorf("the connection stays open after %x (%v)", frames[:min(len(frames), 100)], err)
