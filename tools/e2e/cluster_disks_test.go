@@ -68,6 +68,8 @@ func startDisks(t *testing.T) *disks {
 		"replica.fetch.max.bytes=200000", "replication.quota.window.num=3",
 		// How soon a directory is seen to be gone.
 		"replica.high.watermark.checkpoint.interval.ms=200",
+		// Scenes look whether leaders stay, at whatever time after one took office.
+		"auto.leader.rebalance.enable=false",
 	)}
 	for id := range d.dirs {
 		home := t.TempDir()
@@ -149,12 +151,16 @@ func (d *disks) set(pairs ...string) {
 	}
 }
 
-// setTopic changes the configuration of a topic in the same way.
+// setTopic changes the configuration of a topic in the same way, and waits until
+// all brokers have heard of it.
 func (d *disks) setTopic(topic string, pairs ...string) {
 	d.t.Helper()
 	got, err := d.admin.AlterTopicConfigs(d.t.Context(), alterations(pairs), topic)
 	require.NoError(d.t, err)
 	require.NoError(d.t, got[0].Err, got[0].ErrMessage)
+	for _, pair := range pairs {
+		d.hears(topic, pair)
+	}
 }
 
 func alterations(pairs []string) []kadm.AlterConfig {

@@ -8,9 +8,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// slowMoves is how fast a broker may move logs: a third of moved in a second has
-// time to be looked at.
-const slowMoves = "replica.alter.log.dirs.io.max.bytes.per.second"
+// slowMoves is how fast a broker may move logs: slowly, it takes long enough to be
+// looked at on a busy machine too.
+const (
+	slowMoves = "replica.alter.log.dirs.io.max.bytes.per.second"
+	slowly    = slowMoves + "=200000"
+)
 
 // move has a broker move a topic's partition to its other directory, which it
 // returns once the copy is seen there.
@@ -84,7 +87,7 @@ func (d *disks) noFutures(topic string) {
 func (d *disks) movedUnderLoad() {
 	d.place("housed", []int32{0, 1, 2})
 	d.fill("housed", moved)
-	d.set(slowMoves + "=1000000")
+	d.set(slowly)
 	l := startLoad(d.cluster, "housed")
 	l.goesOn(50)
 	before := d.partitions(d.admin, "housed")[0]
@@ -98,7 +101,7 @@ func (d *disks) movedUnderLoad() {
 		d.set(slowMoves)
 		d.settled(id, "housed", to)
 		l.goesOn(50)
-		d.set(slowMoves + "=1000000")
+		d.set(slowly)
 	}
 	d.set(slowMoves)
 	after := d.partitions(d.admin, "housed")[0]
@@ -116,7 +119,7 @@ func (d *disks) movedUnderLoad() {
 func (d *disks) killedMoving() {
 	d.place("unhoused", []int32{1, 2, 0})
 	d.fill("unhoused", moved)
-	d.set(slowMoves + "=1000000")
+	d.set(slowly)
 	l := startLoad(d.cluster, "unhoused")
 	for _, id := range []int{2, 1} {
 		to := d.move(id, "unhoused")
@@ -132,7 +135,7 @@ func (d *disks) killedMoving() {
 		d.set(slowMoves)
 		d.settled(id, "unhoused", to)
 		d.inSync("unhoused")
-		d.set(slowMoves + "=1000000")
+		d.set(slowly)
 	}
 	d.set(slowMoves)
 	l.goesOn(50)

@@ -33,6 +33,12 @@ func (s *served) by(broker int) int {
 	return s.from[int32(broker)]
 }
 
+func (s *served) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprint(s.from)
+}
+
 // reading is a consumer that holds what it gets, of a topic with one partition,
 // against what startLoad sends: each record once and in order.
 type reading struct {
@@ -82,15 +88,15 @@ func (d *disks) readInRack() {
 	l := startLoad(d.cluster, "racks")
 	r := d.readIn("racks", 1)
 	r.until("read from its rack", func() bool { return r.served.by(1) > 20 })
-	d.t.Logf("batches by broker: %v", r.served.from)
+	d.t.Logf("batches by broker: %v", r.served)
 	require.Zero(d.t, r.served.by(2))
 	require.Positive(d.t, d.metric(1, "leat_topic_bytes_out_total", `topic="racks"`))
 	require.Zero(d.t, d.metric(2, "leat_topic_bytes_out_total", `topic="racks"`))
 	for _, end := range []func(int){d.stop, d.kill} {
 		end(1)
 		was := r.served.by(0) + r.served.by(2)
-		r.reads(100)
-		require.Greater(d.t, r.served.by(0)+r.served.by(2), was)
+		r.reads(100) // some of which it may have had
+		r.until("read from another rack", func() bool { return r.served.by(0)+r.served.by(2) > was })
 		d.start(1)
 		back := r.served.by(1)
 		r.until("read from its rack again", func() bool { return r.served.by(1) > back+5 })
@@ -99,7 +105,7 @@ func (d *disks) readInRack() {
 	l.stop()
 	require.Empty(d.t, l.failed)
 	r.until("read whole", func() bool { return r.next >= l.count() })
-	d.t.Logf("batches by broker: %v", r.served.from)
+	d.t.Logf("batches by broker: %v", r.served)
 }
 
 // kcatInRack has librdkafka read in its rack. Old versions, as 2.0, wait for the
@@ -108,7 +114,7 @@ func (d *disks) readInRack() {
 func (d *disks) kcatInRack() {
 	d.place("kcat-racks", []int32{0, 1, 2})
 	l := startLoad(d.cluster, "kcat-racks")
-	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(d.t.Context(), 4*patience)
 	defer cancel()
 	kcat := exec.CommandContext(ctx, "kcat", "-q", "-C", "-u", "-b", d.all(), "-t", "kcat-racks", "-p", "0", "-o", "beginning",
 		"-X", "client.rack=rack-2", "-X", "fetch.wait.max.ms=100", "-X", "reconnect.backoff.max.ms=200")

@@ -153,7 +153,7 @@ func coordinatorKilled(t *testing.T, c *cluster, admin *kadm.Client) {
 // record waits for long.
 func restarted(t *testing.T, c *cluster, admin *kadm.Client) {
 	c.topic(admin, "rolling", 6)
-	l := startLoad(c, "rolling", kgo.RecordRetries(20))
+	l := startLoad(c, "rolling", kgo.RecordRetries(200))
 	l.goesOn(300)
 	for id := range c.brokers {
 		c.whole(admin, "rolling")

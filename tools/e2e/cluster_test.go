@@ -11,14 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/replication/tree/zk"
 	"github.com/leatmq/leat/tools/spawn"
 	"github.com/leatmq/leat/tools/zookeeper"
 )
 
-// session is how long a killed broker counts as alive.
-const session = 1500 * time.Millisecond
+// session is how long ZooKeeper waits for a silent broker: longer than a busy
+// machine keeps one from speaking, or leaders would change of themselves. A killed
+// broker's is ended at once (kill).
+const session = 18 * time.Second
+
+// lag is how long a follower may be behind before it is taken for out of sync:
+// the same goes for it.
+const lag = 15 * time.Second
 
 // patience is how long a test waits for what should take a moment.
 const patience = 30 * time.Second
@@ -81,7 +88,8 @@ func (c *cluster) run(id int) error {
 		Set: append([]string{
 			"zookeeper.connect=" + c.connect, fmt.Sprint("broker.id=", id), fmt.Sprint("broker.rack=rack-", id),
 			fmt.Sprint("zookeeper.session.timeout.ms=", session.Milliseconds()),
-			"default.replication.factor=3", "replica.lag.time.max.ms=3000", "replica.fetch.wait.max.ms=100", "leat.log.level=debug",
+			fmt.Sprint("replica.lag.time.max.ms=", lag.Milliseconds()),
+			"default.replication.factor=3", "replica.fetch.wait.max.ms=100", "leat.log.level=debug",
 		}, c.set...),
 	})
 	c.brokers[id] = b
@@ -93,10 +101,14 @@ func (c *cluster) start(id int) {
 	require.NoError(c.t, c.run(id))
 }
 
-// kill ends a broker as a crash does.
+// kill ends a broker as a crash does, and has ZooKeeper end its session as it
+// would a while later.
 func (c *cluster) kill(id int) {
 	c.t.Helper()
+	registered, err := c.tree().Exists(fmt.Sprint("/brokers/ids/", id), nil)
+	require.NoError(c.t, err)
 	require.NoError(c.t, c.brokers[id].Kill())
+	require.NoError(c.t, c.server.ExpireSession(c.t.Context(), registered.EphemeralOwner))
 }
 
 // stop ends a broker by SIGTERM.
@@ -175,12 +187,41 @@ func (c *cluster) whole(admin *kadm.Client, topic string) {
 	c.eventually(admin, topic, "in sync", func(p kadm.PartitionDetail) bool { return p.Leader >= 0 && len(p.ISR) == 3 })
 }
 
+// hears waits until every broker has heard of a topic's setting, KEY=VALUE or KEY
+// alone: who alters it is answered by one of them, and the others follow.
+func (c *cluster) hears(topic, pair string) {
+	c.t.Helper()
+	key, value, _ := strings.Cut(pair, "=")
+	cl := c.client()
+	defer cl.Close()
+	for id, b := range c.brokers {
+		if b.Alive() {
+			require.Eventually(c.t, func() bool { return setting(c.t, cl.Broker(id), topic, key) == value }, patience, 10*time.Millisecond,
+				"broker %d: %s of %s is not %q", id, key, topic, value)
+		}
+	}
+}
+
+// setting is the value of a topic's setting as a broker has it; "unknown" when it
+// does not say.
+func setting(t *testing.T, from *kgo.Broker, topic, key string) string {
+	q := kmsg.NewPtrDescribeConfigsRequest()
+	row := kmsg.NewDescribeConfigsRequestResource()
+	row.ResourceType, row.ResourceName, row.ConfigNames = kmsg.ConfigResourceTypeTopic, topic, []string{key}
+	q.Resources = append(q.Resources, row)
+	got, err := q.RequestWith(t.Context(), from)
+	if err != nil || len(got.Resources) != 1 || len(got.Resources[0].Configs) != 1 {
+		return "unknown"
+	}
+	return deref(got.Resources[0].Configs[0].Value)
+}
+
 // tree is the cluster's coordination tree, to write to as other tools do.
 func (c *cluster) tree() *zk.Tree {
 	c.t.Helper()
 	servers, chroot, err := zk.ParseConnect(c.connect)
 	require.NoError(c.t, err)
-	t, err := zk.Open(c.t.Context(), zk.Options{Servers: servers, Chroot: chroot, SessionTimeout: 5 * time.Second})
+	t, err := zk.Open(c.t.Context(), zk.Options{Servers: servers, Chroot: chroot, SessionTimeout: session})
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { require.NoError(c.t, t.Close()) })
 	return t

@@ -59,8 +59,8 @@ func (d *disks) throttledReassignments() {
 	require.NoError(d.t, os.WriteFile(plan, []byte(text), 0o600))
 	began := time.Now()
 	command(d.t, nil, bin, "topic", "reassign", "execute", plan, "--throttle", "2MB", "--detach", "--bootstrap", d.all())
-	require.Equal(d.t, "0:2", d.setting("both-slowly", leaderReplicas))
-	require.Equal(d.t, "0:0", d.setting("both-slowly", followerReplicas))
+	d.hears("both-slowly", leaderReplicas+"=0:2")
+	d.hears("both-slowly", followerReplicas+"=0:0")
 	d.arrived("both-slowly", 0)
 	require.Greater(d.t, time.Since(began), atLeast)
 	var status struct {
@@ -69,21 +69,8 @@ func (d *disks) throttledReassignments() {
 	out := command(d.t, nil, bin, "topic", "reassign", "status", "-o", "json", "--bootstrap", d.all())
 	require.NoError(d.t, json.Unmarshal(out, &status))
 	require.True(d.t, status.Unthrottled, "the throttles are taken back: %s", out)
-	require.Empty(d.t, d.setting("both-slowly", leaderReplicas))
-	require.Empty(d.t, d.setting("both-slowly", followerReplicas))
-}
-
-// setting is the value of a topic's configuration.
-func (d *disks) setting(topic, key string) string {
-	d.t.Helper()
-	got, err := d.admin.DescribeTopicConfigs(d.t.Context(), topic)
-	require.NoError(d.t, err)
-	for _, c := range got[0].Configs {
-		if c.Key == key {
-			return c.MaybeValue()
-		}
-	}
-	return ""
+	d.hears("both-slowly", leaderReplicas)
+	d.hears("both-slowly", followerReplicas)
 }
 
 // inSyncUnthrottled adds a replica at a rate that never gets it there: those in

@@ -70,9 +70,11 @@ func (s *scene) throttle(b bound) {
 		s.config(kmsg.ConfigResourceTypeBroker, id, "leader.replication.throttled.rate="+b.rate, "follower.replication.throttled.rate="+b.rate)
 		s.bounded(id, b.rate)
 	}
+	s.hears("t2", leaderReplicas+"="+b.leaders)
+	s.hears("t2", followerReplicas+"="+b.followers)
 }
 
-// bounded waits until a broker knows its bound; it knows then what was set before.
+// bounded waits until a broker knows its bound.
 func (s *scene) bounded(broker, rate string) {
 	s.t.Helper()
 	id, err := strconv.Atoi(broker)

@@ -69,10 +69,6 @@ type change struct {
 	Gone []string        `json:"gone"`
 }
 
-// unhurried is the session of a scene's brokers: one that a busy machine ends would
-// leave traces in the tree.
-const unhurried = 4 * time.Second
-
 // scene is one cluster that repeats what was recorded.
 type scene struct {
 	*cluster
@@ -155,7 +151,7 @@ func (s *scene) begin(id int) {
 		Bin: bin, DataDir: s.dirs[id], Listen: s.addrs[id], Admin: s.admins[id],
 		Set: []string{
 			"zookeeper.connect=" + s.connect, fmt.Sprint("broker.id=", id), fmt.Sprint("broker.rack=rack-", id),
-			fmt.Sprint("zookeeper.session.timeout.ms=", unhurried.Milliseconds()), "auto.leader.rebalance.enable=false", "background.threads=2", "num.io.threads=4", "leat.log.level=debug",
+			fmt.Sprint("zookeeper.session.timeout.ms=", session.Milliseconds()), "auto.leader.rebalance.enable=false", "background.threads=2", "num.io.threads=4", "leat.log.level=debug",
 		},
 	})
 	require.NoError(s.t, err)
@@ -306,8 +302,9 @@ func (s *scene) read(path string, into map[string]node) error {
 // plain replaces what differs between two runs.
 func (s *scene) plain(text string) string {
 	for id, addr := range s.addrs {
-		_, port, _ := strings.Cut(addr, ":")
+		host, port, _ := strings.Cut(addr, ":")
 		text = strings.ReplaceAll(text, addr, fmt.Sprint("127.0.0.1:", 31300+id))
+		text = strings.ReplaceAll(text, `"host":"`+host+`"`, `"host":"127.0.0.1"`)
 		text = strings.ReplaceAll(text, `"port":`+port+",", fmt.Sprintf(`"port":%d,`, 31300+id))
 	}
 	text = regexp.MustCompile(`"timestamp":"\d{13}"`).ReplaceAllString(text, `"timestamp":"TIME"`)
