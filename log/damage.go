@@ -8,6 +8,7 @@ package log
 // Crash points: up to the cut, the log is as damaged as before; behind it, as after a
 // crash at the new end, for the recovery point goes down first.
 func (l *Log) DropDamage(offset int64) (end int64, err error) {
+	l.willCut(offset)
 	l.sync.exclude()
 	defer l.sync.leave()
 	l.mu.Lock()

@@ -47,6 +47,10 @@ type Options struct {
 	// OnIOError is told, once, when the disk fails under the log. It may be called
 	// with the log's locks held and must not call the log. nil: nobody.
 	OnIOError func(error)
+	// OnCut is told, before it happens and with no lock of the log held, that the log
+	// is about to lose what it has from an offset on, so that other records may come to
+	// lie there. nil: nobody.
+	OnCut func(offset int64)
 	// Jitter gives a random number in [0, n) for segment.jitter.ms. nil: 0.
 	Jitter func(n int64) int64
 }
@@ -74,6 +78,9 @@ func (o Options) withDefaults() *Options {
 	}
 	if o.OnIOError == nil {
 		o.OnIOError = func(error) {}
+	}
+	if o.OnCut == nil {
+		o.OnCut = func(int64) {}
 	}
 	if o.Jitter == nil {
 		o.Jitter = func(int64) int64 { return 0 }

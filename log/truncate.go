@@ -10,6 +10,9 @@ import (
 // Truncate removes everything from offset on, whole batches: the batch that holds
 // offset goes too. A follower does so with what its leader does not have.
 func (l *Log) Truncate(offset int64) error {
+	if offset < l.EndOffset() {
+		l.willCut(offset)
+	}
 	l.sync.exclude()
 	defer l.sync.leave()
 	l.mu.Lock()
@@ -50,6 +53,13 @@ func (l *Log) Truncate(offset int64) error {
 		return l.failRead("truncate", err)
 	}
 	return l.writeDirtyEpochs()
+}
+
+// willCut tells of a cut. Where the batch begins that holds the offset, and goes too,
+// is not known yet, so it is said of the segment.
+func (l *Log) willCut(offset int64) {
+	list := *l.segments.Load()
+	l.o.OnCut(min(offset, list[floor(list, offset)].Base()))
 }
 
 // Cuts is a number that another takes the place of whenever the log is about to lose
@@ -101,6 +111,7 @@ func (l *Log) cutEpochs(offset int64) {
 
 // TruncateFullyAndStartAt removes everything; the next record gets offset.
 func (l *Log) TruncateFullyAndStartAt(offset int64) error {
+	l.o.OnCut(offset)
 	l.sync.exclude()
 	defer l.sync.leave()
 	l.mu.Lock()

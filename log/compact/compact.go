@@ -35,6 +35,8 @@
 //	                       last record of every key, since only records that a later one
 //	                       has replaced are ever missing
 //	before the checkpoint  the same part is cleaned again, which changes nothing
+//	around a truncation    the checkpoint goes down to the cut first (dir.Set): what comes to
+//	                       lie there is dirty
 //
 // What happens inside the replacement of a segment is in log.Rewrite.
 package compact

@@ -32,6 +32,8 @@ type checkpoints struct {
 	high   offsets // the last high watermarks known
 	// dirty is where the cleaner goes on in each compacted log.
 	dirty offsets
+	// cuts is where logs were cut, at the lowest, since they were offered to the cleaner.
+	cuts offsets
 }
 
 // readCheckpoints loads the files. readable is false when one that recovery
@@ -55,6 +57,7 @@ func (d *Dir) readCheckpoints() (readable bool, err error) {
 	}
 	d.points.high = copyOf(d.points.disk[checkpoint.HighWatermarkFile])
 	d.points.dirty = copyOf(d.points.disk[checkpoint.CleanerFile])
+	d.points.cuts = make(offsets)
 	return readable, nil
 }
 
@@ -108,9 +111,29 @@ func (d *Dir) writeHighWatermarks() error {
 	})
 }
 
+// willCut notes that a log is about to be cut: what comes to lie there was not cleaned.
+// That is on disk before the cut is, for a crash must not make it clean.
+func (d *Dir) willCut(p checkpoint.Partition, offset int64) {
+	d.points.mu.Lock()
+	defer d.points.mu.Unlock()
+	if lowest, before := d.points.cuts[p]; !before || offset < lowest {
+		d.points.cuts[p] = offset
+	}
+	if d.points.dirty[p] <= offset || d.Err() != nil {
+		return
+	}
+	d.points.dirty[p] = offset
+	m := copyOf(d.points.disk[checkpoint.CleanerFile])
+	m[p] = offset
+	d.failed(d.replaceLocked(checkpoint.CleanerFile, m))
+}
+
 // cleaned notes where the cleaner goes on in a log.
 func (d *Dir) cleaned(p checkpoint.Partition, firstDirty int64) error {
 	return d.write(checkpoint.CleanerFile, func(m offsets) {
+		if cut, since := d.points.cuts[p]; since {
+			firstDirty = min(firstDirty, cut)
+		}
 		d.points.dirty[p] = firstDirty
 		d.each(func(p checkpoint.Partition, _ *log.Log) {
 			if o, ok := d.points.dirty[p]; ok {
@@ -148,6 +171,7 @@ func (d *Dir) purge(p checkpoint.Partition) error {
 	defer d.points.mu.Unlock()
 	delete(d.points.high, p)
 	delete(d.points.dirty, p)
+	delete(d.points.cuts, p)
 	for _, name := range offsetFiles {
 		m := d.points.disk[name]
 		if _, has := m[p]; !has && !d.points.unsure[name] {

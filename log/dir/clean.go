@@ -112,9 +112,10 @@ func (s *Set) uncleaned(failed map[*held]bool) []Uncleaned {
 }
 
 // firstDirty is where the last cleaning of a log ended; its start when the
-// checkpoint lies outside of it.
+// checkpoint lies outside of it. What is cut from now on counts for the next one.
 func (d *Dir) firstDirty(h *held) int64 {
 	d.points.mu.Lock()
+	delete(d.points.cuts, h.partition)
 	o, ok := d.points.dirty[h.partition]
 	d.points.mu.Unlock()
 	if start := h.log.StartOffset(); !ok || o < start || o > h.log.EndOffset() {

@@ -48,7 +48,7 @@ func (s *Set) Create(p checkpoint.Partition, n NewLog) (*log.Log, error) {
 	if err := d.purge(p); err != nil {
 		return nil, d.wrap("create", path, err)
 	}
-	l, err := d.create(path, n)
+	l, err := d.create(p, path, n)
 	if err != nil {
 		return nil, d.wrap("create", path, err)
 	}
@@ -105,9 +105,9 @@ func (s *Set) prefer(p checkpoint.Partition, d *Dir) {
 	s.preferred[p] = d
 }
 
-// create makes a log's directory and makes its name durable.
-func (d *Dir) create(path string, n NewLog) (*log.Log, error) {
-	o := d.logOptions(n.Config)
+// create makes the directory of a partition's log and makes its name durable.
+func (d *Dir) create(p checkpoint.Partition, path string, n NewLog) (*log.Log, error) {
+	o := d.logOptions(p, n.Config)
 	o.TopicID = n.TopicID
 	l, err := log.Open(path, o)
 	if err != nil {

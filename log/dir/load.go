@@ -152,7 +152,7 @@ func (d *Dir) loadOne(f found) error {
 			return err
 		}
 	}
-	o := d.logOptions(d.set.o.Config(f.partition))
+	o := d.logOptions(f.partition, d.set.o.Config(f.partition))
 	o.Clean = d.clean
 	o.RecoveryPoint = d.stored(checkpoint.RecoveryPointFile, f.partition)
 	o.StartOffset = d.stored(checkpoint.LogStartFile, f.partition)
@@ -165,6 +165,9 @@ func (d *Dir) loadOne(f found) error {
 		d.set.o.Logger.Error("log cannot be opened and is left alone", "dir", d.path, "log", f.path, "error", err)
 		d.addBroken(f.partition, err)
 		return nil
+	}
+	if end := l.EndOffset(); d.stored(checkpoint.CleanerFile, f.partition) > end {
+		d.willCut(f.partition, end) // a crash has done it
 	}
 	d.set.add(&held{partition: f.partition, log: l, dir: d})
 	return nil
@@ -187,13 +190,13 @@ func (d *Dir) addBroken(p checkpoint.Partition, err error) {
 	d.broken[p] = err
 }
 
-// logOptions are the options of every log in this directory.
-func (d *Dir) logOptions(c log.Config) log.Options {
+// logOptions are the options of a partition's log in this directory.
+func (d *Dir) logOptions(p checkpoint.Partition, c log.Config) log.Options {
 	o := &d.set.o
 	return log.Options{
 		FS: o.FS, Now: o.Now, Config: c,
 		RecoveryPoint: -1, StartOffset: -1,
 		Files: o.Files, Logger: o.Logger, ProducerExpiry: o.ProducerExpiry,
-		Admit: d.admit, OnIOError: d.failed, Jitter: rand.Int64N,
+		Admit: d.admit, OnIOError: d.failed, OnCut: func(offset int64) { d.willCut(p, offset) }, Jitter: rand.Int64N,
 	}
 }

@@ -79,7 +79,7 @@ func (d *Dir) beginMove(h *held) error {
 	if err := d.purge(h.partition); err != nil {
 		return d.wrap("move", path, err)
 	}
-	l, err := d.create(path, NewLog{TopicID: h.log.TopicID(), Config: h.log.Config()})
+	l, err := d.create(h.partition, path, NewLog{TopicID: h.log.TopicID(), Config: h.log.Config()})
 	if err != nil {
 		return d.wrap("move", path, err)
 	}

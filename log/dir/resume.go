@@ -35,7 +35,7 @@ func (d *Dir) resumeMoves(list []found) error {
 // resumeMove opens a copy, which may have more than the log if that lost its end
 // in a crash.
 func (d *Dir) resumeMove(f found, h *held) error {
-	o := d.logOptions(h.log.Config())
+	o := d.logOptions(f.partition, h.log.Config())
 	o.Clean = d.clean
 	o.RecoveryPoint = d.stored(checkpoint.RecoveryPointFile, f.partition)
 	l, err := log.Open(f.path, o)
