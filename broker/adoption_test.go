@@ -96,7 +96,7 @@ func consumed(t *testing.T, b *broker.Broker, p kadm.ListedOffset, end int64, le
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.Topic: {p.Partition: kgo.NewOffset().AtStart()}}))
 	require.NoError(t, err)
 	defer cl.Close()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for next := p.Offset; next < end; {
 		fetches := cl.PollFetches(t.Context())
 		require.NoError(t, fetches.Err())
