@@ -143,7 +143,7 @@ func (n *node) start() {
 	}
 	select {
 	case <-n.ctl.Ready():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		require.FailNow(n.t, "controller is not ready")
 	}
 }
@@ -179,7 +179,7 @@ func (n *node) delete(name string) error {
 // gone waits for the end of a deletion.
 func (n *node) gone(name string) {
 	n.t.Helper()
-	require.Eventually(n.t, func() bool { return !n.ctl.Image().Deleting(name) }, 20*time.Second, time.Millisecond)
+	require.Eventually(n.t, func() bool { return !n.ctl.Image().Deleting(name) }, time.Minute, time.Millisecond)
 }
 
 // paths lists the whole tree.

@@ -37,7 +37,7 @@ func TestWorkAndStanding(t *testing.T) {
 	require.NoError(t, err)
 	_, err = n.ctl.ListReassignments(t.Context(), nil)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return handled(controller.ListReassignments) == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return handled(controller.ListReassignments) == 2 }, time.Minute, time.Millisecond)
 	require.Positive(t, handled(controller.TopicChange))
 	require.Positive(t, handled(controller.ResponseReceived))
 	require.Zero(t, handled(controller.TopicDeletion))

@@ -119,7 +119,7 @@ func (b *broker) task(ctx context.Context, s member.Session) error {
 
 func (b *broker) await() member.Session {
 	b.c.t.Helper()
-	ctx, cancel := context.WithTimeout(b.c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.c.t.Context(), time.Minute)
 	defer cancel()
 	s, err := b.Await(ctx)
 	require.NoError(b.c.t, err)
@@ -131,7 +131,7 @@ func (b *broker) failed() error {
 	b.c.t.Helper()
 	select {
 	case <-b.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(b.c.t, "the member goes on")
 	}
 	return b.stop()
@@ -184,7 +184,7 @@ func TestExpiry(t *testing.T) {
 	require.Eventually(t, func() bool {
 		s, ok := b.Session()
 		return ok && s.Epoch > first.Epoch
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	_, stat, ok := c.registration(1)
 	require.True(t, ok)
 	require.Equal(t, stat.Czxid, b.Epoch())
@@ -233,7 +233,7 @@ func TestForeignRegistration(t *testing.T) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.opens == 1
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	_, ok := b.Session()
 	require.False(t, ok)
 	require.NoError(t, other.Close())
@@ -257,7 +257,7 @@ func TestRegistrationRemoved(t *testing.T) {
 		before := b.await()
 		_, err := c.tree.Multi(tree.Delete(znode.BrokerPath(1), tree.AnyVersion))
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { s, ok := b.Session(); return ok && s.Epoch > before.Epoch }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { s, ok := b.Session(); return ok && s.Epoch > before.Epoch }, time.Minute, time.Millisecond)
 	}
 	r, stat, ok := c.registration(1)
 	require.True(t, ok)
@@ -267,7 +267,7 @@ func TestRegistrationRemoved(t *testing.T) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return len(b.sessions) >= 4
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	b.mu.Lock()
 	opens, ended, sessions := b.opens, b.ended, len(b.sessions)
 	b.mu.Unlock()
