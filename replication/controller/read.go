@@ -172,7 +172,7 @@ func (t *term) states(refs []plan.Ref) ([]plan.FoundPartition, error) {
 			t.c.o.Logger.Error("partition's state cannot be read; it has no leader", "path", paths[i], "error", err)
 			s = znode.State{Leader: image.NoBroker, LeaderEpoch: -1}
 		}
-		out = append(out, plan.FoundPartition{Ref: refs[i], FoundState: plan.FoundState{State: s, Version: n.Stat.Version}})
+		out = append(out, plan.FoundPartition{Ref: refs[i], FoundState: plan.FoundState{State: s, Version: n.Stat.Version, Written: n.Stat.Mzxid}})
 	}
 	return out, nil
 }

@@ -31,7 +31,7 @@ func (t *term) takeOver(ctx context.Context) error {
 			return err
 		}
 	}
-	im, err := t.load()
+	im, written, err := t.load()
 	if err != nil {
 		return fmt.Errorf("read the cluster: %w", err)
 	}
@@ -41,7 +41,7 @@ func (t *term) takeOver(ctx context.Context) error {
 	t.unclean = t.c.o.Settings().UncleanElection
 	t.show(im)
 	t.tellBrokers()
-	if err := t.settle(); err != nil {
+	if err := t.settle(written); err != nil {
 		return err
 	}
 	for _, look := range []func() error{t.lookForReassign, t.forgetDone, t.lookForPreferred} {
@@ -64,38 +64,41 @@ func (t *term) tellBrokers() {
 }
 
 // load reads the whole cluster from the tree: the picture before anything is
-// decided.
-func (t *term) load() (*image.Image, error) {
+// decided, and when the partitions' states were last written.
+func (t *term) load() (im *image.Image, written map[plan.Ref]int64, err error) {
 	ch := image.Changes{Controller: &t.c.o.BrokerID, ControllerEpoch: &t.epoch}
-	var err error
 	if ch.ClusterID, err = t.clusterID(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := t.loadFeatures(&ch); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if ch.Brokers, err = t.brokers(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names, _, err := t.tree.Children(znode.Topics, t.watch(topicsChanged, ""))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found, err := t.topics(names)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ch.Topics = make(map[string]*image.Topic, len(found))
+	ch.Topics, written = make(map[string]*image.Topic, len(found)), map[plan.Ref]int64{}
 	for i := range found {
-		ch.Topics[found[i].Name] = plan.Topic(found[i])
+		f := &found[i]
+		ch.Topics[f.Name] = plan.Topic(*f)
+		for p, state := range f.States {
+			written[plan.Ref{Topic: f.Name, Partition: p}] = state.Written
+		}
 	}
 	if err := t.makeFolders(found); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := t.loadDeletions(&ch); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return image.Empty().With(ch), nil
+	return image.Empty().With(ch), written, nil
 }
 
 func (t *term) clusterID() (string, error) {
@@ -148,8 +151,8 @@ func (t *term) loadDeletions(ch *image.Changes) error {
 }
 
 // settle adopts what lies on disk where the tree is new, gives partitions their
-// leaders, and tells every broker everything.
-func (t *term) settle() error {
+// leaders, and tells every broker everything. written is load's.
+func (t *term) settle(written map[plan.Ref]int64) error {
 	existing := t.c.o.Existing()
 	isNew, err := t.neverHadTopics()
 	if err != nil {
@@ -167,7 +170,9 @@ func (t *term) settle() error {
 		t.c.o.Logger.Warn("partition in the data directory belongs to no topic; it is left alone",
 			"topic", e.Topic, "partition", e.Partition, "id", e.TopicID.String())
 	}
-	return t.decide(func(im *image.Image, s plan.Settings) plan.Step { return plan.Recover(im, ends, s) })
+	return t.decide(func(im *image.Image, s plan.Settings) plan.Step {
+		return plan.Recover(im, plan.Read{Ends: ends, Written: written}, s)
+	})
 }
 
 // adopt makes topics of the partitions in the data directories.

@@ -175,11 +175,11 @@ func TestReassignNeverLed(t *testing.T) {
 // TestRecoverGoesOnWithReassignments, which a new controller finds in the tree.
 func TestRecoverGoesOnWithReassignments(t *testing.T) {
 	p := image.Partition{Replicas: []int32{2, 1, 0}, Adding: []int32{2}, Removing: []int32{0}, ISR: []int32{0, 1}, Leader: 0, LeaderEpoch: 4}
-	q := after(partitionOf(p), plan.Recover(partitionOf(p), nil, settings()))
+	q := after(partitionOf(p), plan.Recover(partitionOf(p), plan.Read{}, settings()))
 	require.EqualValues(t, 5, q.LeaderEpoch, "all hear of it anew")
 	require.True(t, q.Reassigning())
 	p.ISR = []int32{0, 1, 2}
-	q = after(partitionOf(p), plan.Recover(partitionOf(p), nil, settings()))
+	q = after(partitionOf(p), plan.Recover(partitionOf(p), plan.Read{}, settings()))
 	require.Equal(t, []int32{2, 1}, q.Replicas)
 	require.EqualValues(t, 2, q.Leader)
 }

@@ -16,16 +16,17 @@ import (
 // data of those writes, and the orders to assign, are made when the draft is
 // finished.
 type draft struct {
-	im     *image.Image // the brokers are those of after the event
-	s      Settings
-	topics map[string]*image.Topic // changed ones; nil: removed
-	edits  map[string]*edit
-	dirty  []dirt          // partitions to be written or told of, in the order in which that was found
-	away   []int32         // brokers that are, for the time being, taken as gone
-	ends   map[Ref]int32   // latest epochs of the logs this broker has already
-	stops  map[Ref][]int32 // brokers that are told to stop, not to be assigned
-	nodes  map[string]int  // indices of the writes of topics' own nodes, by topic
-	step   Step
+	im      *image.Image // the brokers are those of after the event
+	s       Settings
+	topics  map[string]*image.Topic // changed ones; nil: removed
+	edits   map[string]*edit
+	dirty   []dirt          // partitions to be written or told of, in the order in which that was found
+	away    []int32         // brokers that are, for the time being, taken as gone
+	ends    map[Ref]int32   // latest epochs of the logs this broker has already
+	written map[Ref]int64   // when states were last written
+	stops   map[Ref][]int32 // brokers that are told to stop, not to be assigned
+	nodes   map[string]int  // indices of the writes of topics' own nodes, by topic
+	step    Step
 
 	last      *edit // looked at last
 	anyTarget bool  // a reassignment may go to brokers that are not alive

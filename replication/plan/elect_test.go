@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -142,7 +143,7 @@ func TestRecover(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			im := partitionOf(c.p)
-			step := plan.Recover(im, c.ends, settings())
+			step := plan.Recover(im, plan.Read{Ends: c.ends}, settings())
 			require.Equal(t, c.orders, ordered(step))
 			require.Equal(t, c.writes, len(step.Writes) > 0)
 			p := im.With(step.Changes).Partition("t", 0)
@@ -156,11 +157,43 @@ func TestRecoverUncleanWhereAllowed(t *testing.T) {
 	p := image.Partition{Replicas: []int32{8, 1}, ISR: []int32{8}, Leader: 8, LeaderEpoch: 5}
 	s := settings()
 	s.UncleanElection = true
-	step := plan.Recover(partitionOf(p), nil, s)
+	step := plan.Recover(partitionOf(p), plan.Read{}, s)
 	require.Equal(t, "broker 1: lead t-0 epoch 6 isr [1] new false\n", ordered(step))
 	im := partitionOf(p)
 	im.Topic("t").Config["unclean.leader.election.enable"] = "false"
-	require.Equal(t, "broker 1: follow -1 in t-0 epoch 6 isr [8] new false\n", ordered(plan.Recover(im, nil, s)), "the topic's word counts")
+	require.Equal(t, "broker 1: follow -1 in t-0 epoch 6 isr [8] new false\n", ordered(plan.Recover(im, plan.Read{}, s)), "the topic's word counts")
+}
+
+// TestRecoverWhoIsBack: who is in sync and has registered since that was written may have
+// lost what it had not on disk; others are asked to lead, if there are any.
+func TestRecoverWhoIsBack(t *testing.T) {
+	brokers := []image.Broker{{ID: 0, Epoch: 10}, {ID: 1, Epoch: 20}, {ID: 2, Epoch: 10}}
+	ref := plan.Ref{Topic: "t"}
+	for _, c := range []struct {
+		name    string
+		leader  int32
+		isr     []int32
+		written map[plan.Ref]int64
+		want    string
+	}{
+		{"the leader", 1, []int32{1, 2, 0}, map[plan.Ref]int64{ref: 15}, "2 [2 0] 6"},
+		{"a follower", 0, []int32{0, 1}, map[plan.Ref]int64{ref: 15}, "0 [0] 6"},
+		{"nobody", 1, []int32{1, 2, 0}, map[plan.Ref]int64{ref: 25}, "1 [1 2 0] 5"},
+		{"all", 1, []int32{1, 2, 0}, map[plan.Ref]int64{ref: 5}, "1 [1 2 0] 6"},
+		{"the only one", 1, []int32{1}, map[plan.Ref]int64{ref: 15}, "1 [1] 6"},
+		{"one, and the others are gone", 1, []int32{1, 8}, map[plan.Ref]int64{ref: 15}, "1 [1] 6"},
+		{"nobody knows", 1, []int32{1, 2, 0}, nil, "1 [1 2 0] 5"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			im := partitionOf(image.Partition{
+				Replicas: []int32{1, 2, 0, 8}, ISR: c.isr, Leader: c.leader, LeaderEpoch: 5, PartitionEpoch: 3,
+			}).With(image.Changes{Brokers: brokers})
+			step := plan.Recover(im, plan.Read{Written: c.written}, settings())
+			p := after(im, step)
+			require.Equal(t, c.want, fmt.Sprint(p.Leader, p.ISR, p.LeaderEpoch))
+			require.Contains(t, ordered(step), "broker 1: ", "it is told in any case")
+		})
+	}
 }
 
 func TestRecoverOldAndMarkedTopics(t *testing.T) {
@@ -171,7 +204,7 @@ func TestRecoverOldAndMarkedTopics(t *testing.T) {
 		},
 		Deleting: map[string]bool{"going": true},
 	})
-	step := plan.Recover(im, nil, settings())
+	step := plan.Recover(im, plan.Read{}, settings())
 	require.Equal(t, "broker 0: lead old-0 epoch 0 isr [0] new false\nbroker 0: delete going-0\n", ordered(step))
 	next := im.With(step.Changes)
 	require.False(t, next.Topic("old").ID.IsZero(), "topics from before ids get one")

@@ -24,6 +24,7 @@ func (c Census) Quiet() bool {
 type FoundState struct {
 	znode.State
 	Version int32 // of its node: the partition epoch
+	Written int64 // when that was, on the scale of brokers' epochs
 }
 
 // FoundTopic is a topic as it stands in the tree, not yet in the picture.

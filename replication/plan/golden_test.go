@@ -71,7 +71,7 @@ func (r *replay) brokers() plan.Census {
 func (r *replay) failOver() {
 	epoch := r.after.picture(r.t).ControllerEpoch
 	r.im = r.nodes.picture(r.t).With(image.Changes{ControllerEpoch: &epoch, Brokers: r.after.brokers(r.t)})
-	r.do(plan.Recover(r.im, nil, r.s))
+	r.do(plan.Recover(r.im, plan.Read{}, r.s))
 }
 
 // join has the leaders of partitions ask for a replica to be in sync.

@@ -229,7 +229,7 @@ func (w *world) elect() plan.Step {
 
 // succeed has a new controller take office, who knows only the tree.
 func (w *world) succeed() plan.Step {
-	return plan.Recover(w.im, nil, w.s)
+	return plan.Recover(w.im, plan.Read{}, w.s)
 }
 
 // TestAnyEvents: whatever happens in whatever order, the rules hold.

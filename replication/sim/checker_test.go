@@ -123,7 +123,8 @@ func (c *checker) fetched(w *world, offset int64) {
 func (c *checker) end(w *world) {
 	for n, ref := range w.parts {
 		s, _, ok := w.zk.state(ref)
-		p := w.zk.picture().Partition(ref.Topic, ref.Partition)
+		im, _ := w.zk.picture()
+		p := im.Partition(ref.Topic, ref.Partition)
 		if !ok || s.Leader == image.NoBroker || len(s.ISR) != len(p.Replicas) {
 			w.fail("%d has not recovered: %+v of %v", n, s, p.Replicas)
 			return

@@ -40,12 +40,12 @@ type message struct {
 // takeOffice begins a term.
 func (b *broker) takeOffice() {
 	z := b.w.zk
-	read := z.picture()
+	read, r := z.picture()
 	t := &term{b: b, epoch: z.epoch, session: b.session, im: image.Empty(), pipes: map[int32]*pipe{}}
 	b.term = t
 	t.decide(func(*image.Image) plan.Step {
 		t.im = read
-		return plan.Recover(read, nil, t.settings())
+		return plan.Recover(read, r, t.settings())
 	}, func() {})
 }
 

@@ -24,6 +24,7 @@ var (
 type node struct {
 	data    string
 	version int32
+	written int64 // zxid
 }
 
 // zookeeper is the tree: one copy, never away, with sessions that end.
@@ -136,7 +137,9 @@ func (z *zookeeper) multi(id int32, session int64, epoch int32, ops []tree.Op) e
 			return errDeposed
 		}
 	}
+	z.zxid++
 	for _, path := range slices.Sorted(maps.Keys(changed)) {
+		changed[path].written = z.zxid
 		z.nodes[path] = *changed[path]
 		if strings.HasSuffix(path, "/state") {
 			z.w.tell("%s = %s", path, changed[path].data)
@@ -156,8 +159,8 @@ func (z *zookeeper) brokers() []image.Broker {
 }
 
 // picture is what a new controller reads.
-func (z *zookeeper) picture() *image.Image {
-	topics := map[string]*image.Topic{}
+func (z *zookeeper) picture() (*image.Image, plan.Read) {
+	topics, r := map[string]*image.Topic{}, plan.Read{Written: map[plan.Ref]int64{}}
 	for _, path := range slices.Sorted(maps.Keys(z.nodes)) {
 		name, ok := strings.CutPrefix(path, znode.Topics+"/")
 		if !ok || strings.Contains(name, "/") {
@@ -170,25 +173,27 @@ func (z *zookeeper) picture() *image.Image {
 		}
 		f := plan.FoundTopic{Name: name, Node: n, Version: z.nodes[path].version, States: map[int32]plan.FoundState{}}
 		for p := range n.Partitions {
-			if s, version, ok := z.state(plan.Ref{Topic: name, Partition: int32(p)}); ok {
-				f.States[int32(p)] = plan.FoundState{State: s, Version: version}
+			ref := plan.Ref{Topic: name, Partition: int32(p)}
+			if s, n, ok := z.state(ref); ok {
+				f.States[int32(p)] = plan.FoundState{State: s, Version: n.version, Written: n.written}
+				r.Written[ref] = n.written
 			}
 		}
 		topics[name] = plan.Topic(f)
 	}
 	epoch := z.epoch
-	return image.Empty().With(image.Changes{ControllerEpoch: &epoch, Brokers: z.brokers(), Topics: topics})
+	return image.Empty().With(image.Changes{ControllerEpoch: &epoch, Brokers: z.brokers(), Topics: topics}), r
 }
 
-// state is a partition's state.
-func (z *zookeeper) state(ref plan.Ref) (znode.State, int32, bool) {
+// state is a partition's state, and its node.
+func (z *zookeeper) state(ref plan.Ref) (znode.State, node, bool) {
 	n, ok := z.nodes[znode.TopicPath(ref.Topic)+"/partitions/"+strconv.Itoa(int(ref.Partition))+"/state"]
 	if !ok {
-		return znode.State{}, 0, false
+		return znode.State{}, node{}, false
 	}
 	s, err := znode.DecodeState([]byte(n.data))
 	if err != nil {
 		z.w.fail("%v: %v", ref, err)
 	}
-	return s, n.version, true
+	return s, n, true
 }
