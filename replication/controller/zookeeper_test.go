@@ -18,7 +18,7 @@ func newZooKeeperCluster(t *testing.T, n int) *cluster {
 	t.Helper()
 	server, chroot := zookeeper.Shared(t)
 	open := func(ctx context.Context) (tree.Tree, error) {
-		return zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: time.Minute})
+		return zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: 30 * time.Second})
 	}
 	tr, err := open(t.Context())
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ func TestOnZooKeeper(t *testing.T) {
 	var mu sync.Mutex
 	var sessions []*zk.Tree
 	open := func(ctx context.Context) (tree.Tree, error) {
-		s, err := zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: time.Minute})
+		s, err := zk.Open(ctx, zk.Options{Servers: []string{server.Addr}, Chroot: chroot, SessionTimeout: 30 * time.Second})
 		mu.Lock()
 		defer mu.Unlock()
 		sessions = append(sessions, s)
@@ -47,7 +47,7 @@ func TestOnZooKeeper(t *testing.T) {
 			running.Wait()
 		}
 		t.Cleanup(stop)
-		wait, done := context.WithTimeout(t.Context(), 30*time.Second)
+		wait, done := context.WithTimeout(t.Context(), time.Minute)
 		defer done()
 		_, err := m.Await(wait)
 		require.NoError(t, err)
@@ -56,16 +56,16 @@ func TestOnZooKeeper(t *testing.T) {
 	m, stop := start()
 	first := m.Epoch()
 	require.NoError(t, server.ExpireSession(t.Context(), sessions[0].Session()))
-	require.Eventually(t, func() bool { return m.Epoch() > first }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return m.Epoch() > first }, time.Minute, 10*time.Millisecond)
 	stop()
 
 	look, err := zk.Open(t.Context(), zk.Options{Servers: []string{server.Addr}, Chroot: chroot})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, look.Close()) }()
-	require.Eventually(t, func() bool { // long before the session could expire
+	require.Eventually(t, func() bool { // before the session could expire
 		_, err := look.Exists(znode.BrokerPath(1), nil)
 		return errors.Is(err, tree.ErrNoNode)
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 15*time.Second, 10*time.Millisecond)
 
 	m, stop = start()
 	second := m.Epoch()
