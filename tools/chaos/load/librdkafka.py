@@ -1,4 +1,5 @@
 """A client on librdkafka for a chaos run: see python.go."""
+import faulthandler
 import json
 import logging
 import select
@@ -9,6 +10,7 @@ import zlib
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+faulthandler.enable()  # aborted, we say where we were
 task = json.loads(sys.stdin.readline())
 keys = [tuple(k) for k in task["keys"]]
 index = {k: i for i, k in enumerate(keys)}

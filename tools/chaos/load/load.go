@@ -50,6 +50,8 @@ type Options struct {
 	Python string
 	// Life is how long a client lives on average before it is thrown away.
 	Life time.Duration
+	// Patience is how long a worker may take to end when it is told; 0 is 20 s.
+	Patience time.Duration
 	// Seed decides on the lengths of lives and records.
 	Seed uint64
 	// History is where everything is written down.
@@ -69,6 +71,9 @@ type Load struct {
 
 // New prepares clients.
 func New(o Options) *Load {
+	if o.Patience == 0 {
+		o.Patience = 20 * time.Second
+	}
 	l := &Load{o: o, index: map[Key]int32{}, rng: rand.New(rand.NewPCG(o.Seed, 1))}
 	for i, k := range o.Keys {
 		l.index[k] = int32(i)

@@ -3,7 +3,10 @@ package load_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,4 +107,25 @@ func missingFrom(h *history.History) (missing []string) {
 		}
 	}
 	return missing
+}
+
+// A worker that does not end when it is told is aborted, and that is noted: a run
+// does not wait for it for ever.
+func TestAWorkerThatHangsIsAborted(t *testing.T) {
+	dir := t.TempDir()
+	hangs, path := filepath.Join(dir, "python"), filepath.Join(dir, "history")
+	require.NoError(t, os.WriteFile(hangs, []byte("#!/bin/sh\nexec sleep 3600\n"), 0o755))
+	w, err := history.Create(path, history.About{})
+	require.NoError(t, err)
+	l := load.New(load.Options{Bootstrap: []string{"127.0.0.1:1"}, Python: hangs, Life: 20 * time.Millisecond, Patience: time.Millisecond, Rate: 100, Keys: []load.Key{{Topic: "t"}}, History: w})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		h, err := history.Open(path)
+		return err == nil && slices.ContainsFunc(h.Events, func(e history.Event) bool { return strings.Contains(e.Text, "does not end") })
+	}, time.Minute, 10*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
+	require.NoError(t, w.Close())
 }

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -65,27 +67,57 @@ func (l *Load) python(ctx context.Context, mode string) error {
 	if err := json.NewEncoder(in).Encode(t); err != nil {
 		return fmt.Errorf("%w\n%s", err, complaints.String())
 	}
-	crash := l.random(2) == 0
+	w := &subprocess{cmd: cmd, in: in, crash: l.random(2) == 0, ended: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() {
-		// Whatever these answer, the worker ends, and its end is waited for below.
-		if err := in.Close(); err != nil || crash {
-			if err := cmd.Process.Kill(); err != nil {
-				l.note(t.Process, err.Error())
-			}
-		}
-	})
-	defer stop()
-	err = l.listen(out)
-	end := time.AfterFunc(20*time.Second, func() {
-		if err := cmd.Process.Kill(); err != nil {
+		if err := w.end(l.o.Patience); err != nil {
 			l.note(t.Process, err.Error())
 		}
 	})
-	defer end.Stop()
-	if werr := cmd.Wait(); werr != nil && ctx.Err() == nil {
+	defer stop()
+	if err = l.listen(out); err != nil {
+		err = errors.Join(err, w.signal(syscall.SIGKILL))
+	}
+	werr := cmd.Wait()
+	close(w.ended)
+	if w.stuck.Load() {
+		l.note(t.Process, fmt.Sprintf("librdkafka: the worker does not end and is aborted\n%s", complaints.String()))
+	}
+	if werr != nil && ctx.Err() == nil {
 		return fmt.Errorf("the worker ended: %w\n%s", werr, complaints.String())
 	}
 	return err
+}
+
+// subprocess is a worker that runs.
+type subprocess struct {
+	cmd   *exec.Cmd
+	in    io.Closer
+	crash bool          // it is to be killed, not told
+	ended chan struct{} // closed when it has ended
+	stuck atomic.Bool   // it was told to end, and did not
+}
+
+// end tells the worker to end. One that has not when patience is over is aborted,
+// which makes it say where it was.
+func (w *subprocess) end(patience time.Duration) error {
+	if err := w.in.Close(); err != nil || w.crash {
+		return w.signal(syscall.SIGKILL)
+	}
+	select {
+	case <-w.ended:
+		return nil
+	case <-time.After(patience):
+		w.stuck.Store(true)
+		return w.signal(syscall.SIGABRT)
+	}
+}
+
+// signal sends a signal, if the worker has not ended by itself meanwhile.
+func (w *subprocess) signal(s os.Signal) error {
+	if err := w.cmd.Process.Signal(s); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
 }
 
 // listen takes down what a worker says until it has no more to say.
