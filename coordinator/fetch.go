@@ -64,7 +64,7 @@ func (g *Groups) fetch(ctx context.Context, req *kmsg.OffsetFetchRequestGroup, s
 	end := sh.Writer.End()
 	sh.Leave()
 	if fault := g.committed(ctx, sh, end); fault != group.NoFault {
-		resp.ErrorCode, resp.Topics = int16(fault.Committing()), nil
+		resp.ErrorCode, resp.Topics = int16(fault.Fetching()), nil
 	}
 	return resp
 }

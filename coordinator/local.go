@@ -130,7 +130,7 @@ func (g *Groups) await(ctx context.Context, sh *shard.Shard[*local], t group.Tok
 	}
 	select {
 	case r = <-c: // it came in between
-		return r, group.NoFault
+		return r, g.committed(ctx, sh, r.end)
 	default:
 		return r, group.NotLeader
 	}

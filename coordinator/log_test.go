@@ -115,7 +115,7 @@ func TestAnswersThatCannotBeCommitted(t *testing.T) {
 		require.Equal(t, group.TimedOut, r.commit("x", 5))
 		require.Equal(t, 5*time.Second, time.Since(began))
 		_, code := r.committed("x")
-		require.Equal(t, group.TimedOut, code)
+		require.Equal(t, group.LoadInProgress, code, "consumers ask again for no other code but this and NOT_COORDINATOR")
 		j := r.join()
 		require.EqualValues(t, group.RebalanceInProgress, j.ErrorCode, "the members try again")
 
@@ -124,6 +124,32 @@ func TestAnswersThatCannotBeCommitted(t *testing.T) {
 		r.log.with(0, func(p *part) { p.epoch = 2 })
 		require.Equal(t, group.NotCoordinator, <-lost)
 	})
+}
+
+func TestOffsetsOfAPartitionThatIsGoneAreAskedForElsewhere(t *testing.T) {
+	r := start(t)
+	require.Equal(t, group.None, r.commit("x", 5))
+	r.log.with(0, func(p *part) { p.lagging, p.lost = true, shard.ErrUnavailable })
+	require.Equal(t, group.CoordinatorNotAvailable, r.commit("x", 6))
+	_, code := r.committed("x")
+	require.Equal(t, group.NotCoordinator, code)
+}
+
+// An answer that comes in the moment in which its caller goes, or the broker begins to
+// stop, is no more given before it is committed than any other.
+func TestAnAnswerAtTheLastMomentMustBeCommitted(t *testing.T) {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t)
+			r.member() // whose session ends after ten seconds: then the other's answer comes
+			ctx, gone := context.WithTimeout(t.Context(), 10*time.Second)
+			defer gone()
+			r.log.with(0, func(p *part) { p.lagging = true })
+			second := going(func() *kmsg.JoinGroupResponse { return r.Join(ctx, caller, joinRequest(3)) })
+			require.Equal(t, group.TimedOut, r.commit("y", 1), "something is not committed")
+			require.Equal(t, int16(group.NotCoordinator), (<-second).ErrorCode)
+		})
+	}
 }
 
 func TestAppendsThatFail(t *testing.T) {

@@ -30,6 +30,7 @@ type part struct {
 	committed int64
 	lagging   bool          // what is appended is not committed by itself
 	fail      error         // of appends
+	lost      error         // of waiting for what is not committed
 	unread    error         // of reads
 	gate      chan struct{} // reads wait until it is closed; nil for none
 }
@@ -104,6 +105,9 @@ func (l *led) Wait(ctx context.Context, end int64) error {
 	for p.committed < end {
 		if p.epoch > l.epoch {
 			return shard.ErrNotLeader
+		}
+		if p.lost != nil {
+			return p.lost
 		}
 		if err := ctx.Err(); err != nil {
 			return err

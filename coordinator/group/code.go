@@ -66,6 +66,20 @@ func (f Fault) Committing() Code {
 	}
 }
 
+// Fetching is how a fault is told to who asks for committed offsets. Java's consumers ask again
+// when the group is being loaded, and elsewhere when its coordinator is another; whatever else
+// they are told they give up at.
+func (f Fault) Fetching() Code {
+	switch f {
+	case Late:
+		return LoadInProgress
+	case Unavailable:
+		return NotCoordinator
+	default:
+		return f.Committing()
+	}
+}
+
 // Assigning is how a fault is told to members that wait for their assignment.
 func (f Fault) Assigning() Code {
 	switch f {
