@@ -95,26 +95,42 @@ func await(ctx context.Context, out outcome) error {
 }
 
 // serve decides a batch of calls in order, each seeing what those before it
-// decided, and carries all of it out with one write. If the write fails, the
-// calls are tried one by one, so that one bad call spoils no other. The error
-// ends the term.
+// decided, and carries all of it out with one write; but what comes after a step
+// that has something to write last waits for that. If the write fails, the calls are
+// tried one by one, so that one bad call spoils no other. The error ends the term.
 func (t *term) serve(batch []event) error {
+	for len(batch) > 0 {
+		n, err := t.serveTogether(batch)
+		batch = batch[n:]
+		if err != nil {
+			for _, e := range batch {
+				e.call.answer <- outcome{err: ErrNotController}
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// serveTogether serves the first n calls of a batch, as many as can share a write.
+func (t *term) serveTogether(batch []event) (n int, err error) {
 	s := t.c.o.Settings()
 	im := t.im
 	var joint plan.Step
 	pending := make([]*call, 0, len(batch))
-	for _, e := range batch {
-		step, err := t.step(e.call, im, s)
+	for ; n < len(batch) && len(joint.Last) == 0; n++ {
+		k := batch[n].call
+		step, err := t.step(k, im, s)
 		if err != nil {
-			e.call.answer <- outcome{err: err}
+			k.answer <- outcome{err: err}
 			continue
 		}
-		pending = append(pending, e.call)
+		pending = append(pending, k)
 		im = im.With(step.Changes)
 		joint = plan.Join(joint, step)
 	}
 	if len(pending) == 0 {
-		return nil
+		return n, nil
 	}
 	obeyed, err := t.carryOut(joint)
 	if err == nil {
@@ -124,9 +140,9 @@ func (t *term) serve(batch []event) error {
 			}
 			k.answer <- outcome{obeyed: obeyed, orders: len(joint.Orders)}
 		}
-		return nil
+		return n, nil
 	}
-	return t.retry(pending, joint, err)
+	return n, t.retry(pending, joint, err)
 }
 
 func (t *term) step(k *call, im *image.Image, s plan.Settings) (plan.Step, error) {

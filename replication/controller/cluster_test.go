@@ -69,7 +69,8 @@ type broker struct {
 	code    int16               // why
 	undying map[string]bool     // topics whose data cannot be deleted
 
-	cannotLead func(plan.Ref) bool // replicas that it can have and not lead; nil: none
+	fatal      func(controller.Dispatch) bool // its session ends with what it has to say; nil: not
+	cannotLead func(plan.Ref) bool            // replicas that it can have and not lead; nil: none
 }
 
 // newCluster starts brokers over one embedded tree.
@@ -130,6 +131,9 @@ func (b *broker) start() {
 	b.ctl = controller.New(controller.Options{
 		BrokerID: b.id, Settings: func() plan.Settings { return b.c.settings },
 		Send: func(d controller.Dispatch) func(context.Context) error {
+			if b.dies(d) {
+				return func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+			}
 			return controller.Through(b.ch, "PLAINTEXT")(d)
 		},
 		Reset:   func() { b.ch.Reset() },
@@ -155,6 +159,20 @@ func (b *broker) start() {
 		},
 	})
 	b.run()
+}
+
+// dies says whether a controller is gone before it has sent something.
+func (b *broker) dies(d controller.Dispatch) bool {
+	b.mu.Lock()
+	dies := b.fatal != nil && b.fatal(d)
+	if dies {
+		b.fatal = nil
+	}
+	b.mu.Unlock()
+	if dies {
+		b.expire()
+	}
+	return dies
 }
 
 // open begins a session; a broker that is being killed has its last.

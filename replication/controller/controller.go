@@ -9,7 +9,7 @@
 //	                                          │ ctx ends: /controller goes at once
 //	term   take over: watches, brokers, topics, states → brokers told → Recover
 //	       next:      calls │ watches │ brokers' answers │ timers
-//	                    └→ plan → Multis → Image → Send
+//	                    └→ plan → Multis → Image → Send → a last Multi, where replicas have gone
 //
 // Calls that wait at the same time share one write. A call returns when what it
 // decided is written and the live brokers concerned have obeyed; it waits on its
@@ -17,7 +17,8 @@
 //
 //	before the Multis             nothing has happened
 //	between two of them           the next controller finds the beginning, and goes on
-//	after them, before Send       the next controller gives the orders again (Recover)
+//	after them, before Send       the next controller gives the orders again (Recover);
+//	                              until then the tree names the replicas that have to go
 //	topic marked, not yet gone    the next controller deletes it again
 //
 // What somebody else has written where the controller did not expect it is read

@@ -30,7 +30,7 @@ func (t *term) decide(f func(im *image.Image, s plan.Settings) plan.Step) error 
 }
 
 // carryOut writes a step, shows its changes, and tells brokers. The error is
-// that of the write: then the picture is as it was, though the tree may have
+// that of the first write: then the picture is as it was, though the tree may have
 // the beginning of the step. obeyed is nil if nobody had to be told.
 func (t *term) carryOut(step plan.Step) (obeyed func(context.Context) error, err error) {
 	if err := t.write(step.Writes); err != nil {
@@ -39,7 +39,31 @@ func (t *term) carryOut(step plan.Step) (obeyed func(context.Context) error, err
 	t.show(t.im.With(step.Changes))
 	obeyed = t.tell(step.Orders)
 	t.settleDeletions()
+	if err := t.writeLast(step); err != nil {
+		return nil, err
+	}
 	return obeyed, t.shrinkReassign()
+}
+
+// writeLast writes what a step writes when all are on their way to be told. If that
+// fails, the picture says more than the tree, which the next term reads.
+func (t *term) writeLast(step plan.Step) error {
+	err := t.write(step.Last)
+	switch {
+	case err == nil || lost(err) || errors.Is(err, ErrNotController):
+		return err
+	case errors.Is(err, errConflict) && len(step.Last) == 1: // somebody has removed the topic; its watch tells
+		t.c.o.Logger.Warn("somebody else has changed the tree while a decision was carried out", "error", err)
+		return nil
+	case errors.Is(err, errConflict):
+		for i := range step.Last {
+			if err := t.writeLast(plan.Step{Last: step.Last[i : i+1]}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrNotController, err)
 }
 
 // show makes a picture the present one.

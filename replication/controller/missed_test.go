@@ -2,10 +2,12 @@ package controller_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/leatmq/leat/replication/controller"
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
@@ -78,6 +80,47 @@ func TestCancelAfterFailOver(t *testing.T) {
 	require.Equal(t, [][]int32{{0, 1}}, z.Partitions)
 	first.start()
 	c.settled()
+}
+
+// TestControllerDiesBeforeItTellsWhoHasToGo: it has written that a replica is no more
+// of a partition, and is gone before it could say so. The next one does.
+func TestControllerDiesBeforeItTellsWhoHasToGo(t *testing.T) {
+	for _, how := range []string{"fewer", "cancelled"} {
+		t.Run(how, func(t *testing.T) {
+			c := newCluster(t, 3)
+			first, at := c.active(), plan.Ref{Topic: "t"}
+			stays, goes := c.brokers[(first.id+1)%3], c.brokers[(first.id+2)%3]
+			ask := plan.Reassignment{Ref: at, Replicas: []int32{stays.id}}
+			if how == "fewer" {
+				c.create("t", []int32{goes.id, stays.id})
+			} else {
+				c.create("t", []int32{stays.id})
+				results, err := first.ctl.Reassign(t.Context(), []plan.Reassignment{{Ref: at, Replicas: []int32{stays.id, goes.id}}})
+				require.NoError(t, err)
+				require.NoError(t, results[0].Err)
+				ask.Replicas = nil
+			}
+			_, has := goes.role("t", 0)
+			require.True(t, has)
+			first.mu.Lock()
+			first.fatal = func(d controller.Dispatch) bool {
+				return slices.ContainsFunc(d.Orders, func(o plan.Order) bool { return o.Kind == plan.Delete })
+			}
+			first.mu.Unlock()
+			_, err := first.ctl.Reassign(t.Context(), []plan.Reassignment{ask})
+			require.ErrorIs(t, err, controller.ErrNotController)
+			c.eventually("the replica goes", func() bool { _, has := goes.role("t", 0); return !has })
+			c.eventually("the topic forgets it", func() bool {
+				n, err := c.tree.Get(znode.TopicPath("t"), nil)
+				require.NoError(t, err)
+				z, err := znode.DecodeTopic(n.Data)
+				require.NoError(t, err)
+				return fmt.Sprint(z.Partitions, len(z.Removing)) == fmt.Sprintf("[[%d]] 0", stays.id)
+			})
+			c.leads(stays.id, "t", 0)
+			c.settled()
+		})
+	}
 }
 
 // TestStatesWrittenBeforeAConflict: where a decision takes several writes, and a

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -101,9 +102,10 @@ func TestAlterationCompletesReassignment(t *testing.T) {
 	require.EqualValues(t, 1, results[0].State.LeaderEpoch)
 	id := topic.ID{1}.String()
 	require.Equal(t, `= /brokers/topics/t/partitions/0/state v1 {"controller_epoch":7,"leader":0,"version":1,"leader_epoch":1,"isr":[0,1,2]}
-= /brokers/topics/t v-1 {"partitions":{"0":[2,1]},"topic_id":"`+id+`","adding_replicas":{},"removing_replicas":{},"version":3}
 = /brokers/topics/t/partitions/0/state v2 {"controller_epoch":7,"leader":2,"version":1,"leader_epoch":2,"isr":[1,2]}
 `, written(step))
+	require.Equal(t, `= /brokers/topics/t v-1 {"partitions":{"0":[2,1]},"topic_id":"`+id+`","adding_replicas":{},"removing_replicas":{},"version":3}
+`, written(plan.Step{Writes: step.Last}), "when broker 0 is on its way to be told")
 	require.Equal(t, "broker 2: lead t-0 epoch 2 isr [1 2] new false\nbroker 1: follow 2 in t-0 epoch 2 isr [1 2] new false\nbroker 0: delete t-0\n", ordered(step))
 }
 
@@ -152,6 +154,50 @@ func TestReassignAnew(t *testing.T) {
 		require.ErrorIs(t, results[0].Err, plan.ErrInvalidAssignment)
 		require.Empty(t, step)
 	}
+}
+
+// TestToldBeforeForgotten: until the replicas that have to go are told, the topic's
+// node has them among those to be removed, whatever took them from the partition.
+func TestToldBeforeForgotten(t *testing.T) {
+	moving := image.Partition{Replicas: []int32{2, 0, 1}, Adding: []int32{2}, Removing: []int32{1}, ISR: []int32{0, 1}, Leader: 0}
+	for _, c := range []struct {
+		name        string
+		p           image.Partition
+		to          []int32
+		until, then string
+	}{
+		{"fewer", image.Partition{Replicas: []int32{0, 1}, ISR: []int32{0, 1}, Leader: 0}, []int32{1},
+			`{"partitions":{"0":[1,0]},"topic_id":"ID","adding_replicas":{},"removing_replicas":{"0":[0]},"original_replicas":{"0":[0,1]},"version":3}`,
+			`{"partitions":{"0":[1]},"topic_id":"ID","adding_replicas":{},"removing_replicas":{},"version":3}`},
+		{"cancel", moving, nil,
+			`{"partitions":{"0":[0,1,2]},"topic_id":"ID","adding_replicas":{},"removing_replicas":{"0":[2]},"original_replicas":{"0":[0,1]},"version":3}`,
+			`{"partitions":{"0":[0,1]},"topic_id":"ID","adding_replicas":{},"removing_replicas":{},"version":3}`},
+		{"replace", moving, []int32{0, 3},
+			`{"partitions":{"0":[0,3,1,2]},"topic_id":"ID","adding_replicas":{"0":[3]},"removing_replicas":{"0":[1,2]},"original_replicas":{"0":[0,1]},"version":3}`,
+			`{"partitions":{"0":[0,3,1]},"topic_id":"ID","adding_replicas":{"0":[3]},"removing_replicas":{"0":[1]},"version":3}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			im := partitionOf(c.p).With(image.Changes{Brokers: brokers(map[int32]int64{0: 0, 1: 0, 2: 0, 3: 0})})
+			step, after := move(t, im, c.to)
+			id := topic.ID{1}.String()
+			require.Contains(t, written(step), "= /brokers/topics/t v-1 "+strings.ReplaceAll(c.until, "ID", id))
+			require.Equal(t, "= /brokers/topics/t v-1 "+strings.ReplaceAll(c.then, "ID", id)+"\n", written(plan.Step{Writes: step.Last}))
+			require.Equal(t, im.Topic("t").Version+2, after.Topic("t").Version)
+		})
+	}
+}
+
+// TestReassignRepeated: what is under way is not written down again.
+func TestReassignRepeated(t *testing.T) {
+	im := partitionOf(image.Partition{Replicas: []int32{0, 1}, ISR: []int32{0, 1}, Leader: 0})
+	_, im = move(t, im, []int32{2, 1})
+	step, after := move(t, im, []int32{2, 1})
+	require.NotContains(t, written(step), "= /brokers/topics/t v")
+	require.Empty(t, step.Last)
+	require.Equal(t, im.Topic("t").Version, after.Topic("t").Version)
+	require.Equal(t, im.Partition("t", 0).Replicas, after.Partition("t", 0).Replicas)
+	_, again := move(t, after, []int32{1, 2})
+	require.Equal(t, []int32{1, 2, 0}, again.Partition("t", 0).Replicas, "in another order it is another one")
 }
 
 // TestReassignWaitsForOneThatCanLead: completing would leave nobody to lead.

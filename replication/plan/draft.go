@@ -26,11 +26,17 @@ type draft struct {
 	written map[Ref]int64   // when states were last written
 	stops   map[Ref][]int32 // brokers that are told to stop, not to be assigned
 	nodes   map[string]int  // indices of the writes of topics' own nodes, by topic
+	leaving map[Ref]leave   // partitions of which replicas have to go
+	lasts   []string        // the topics whose own nodes are written last
 	step    Step
 
 	last      *edit // looked at last
 	anyTarget bool  // a reassignment may go to brokers that are not alive
 }
+
+// leave is what a topic's node says of a partition until the replicas that have to
+// go are told so: they are among those to be removed.
+type leave struct{ Replicas, Adding, Removing, Origin []int32 }
 
 // edit is what the draft has done to one topic.
 type edit struct {
@@ -85,7 +91,12 @@ func (d *draft) finish() Step {
 	}
 	for name, i := range d.nodes {
 		if t := d.topic(name); t != nil {
-			d.step.Writes[i].Data = znode.EncodeTopic(znode.TopicOf(t))
+			d.step.Writes[i].Data = znode.EncodeTopic(znode.TopicOf(d.held(t)))
+		}
+	}
+	for i := range d.step.Last {
+		if t := d.topic(d.lasts[i]); t != nil {
+			d.step.Last[i].Data = znode.EncodeTopic(znode.TopicOf(t))
 		}
 	}
 	if len(assigns) > 0 {
@@ -272,6 +283,37 @@ func (d *draft) setAssignment(t *image.Topic) {
 	d.nodes[t.Name] = len(d.step.Writes)
 	d.write(tree.Set(znode.TopicPath(t.Name), nil, tree.AnyVersion))
 	t.Version++
+}
+
+// leave has the topic's own node written once more, last, and before that, if at
+// all, as it is to be until the replicas that have to go are told.
+func (d *draft) leave(t *image.Topic, number int32, until leave) {
+	if d.leaving == nil {
+		d.leaving = map[Ref]leave{}
+	}
+	d.leaving[Ref{Topic: t.Name, Partition: number}] = until
+	if slices.Contains(d.lasts, t.Name) {
+		return
+	}
+	d.lasts = append(d.lasts, t.Name)
+	d.step.Last = append(d.step.Last, tree.Set(znode.TopicPath(t.Name), nil, tree.AnyVersion))
+	t.Version++
+}
+
+// held is a topic as its own node is to show it until all who have to go are told.
+func (d *draft) held(t *image.Topic) *image.Topic {
+	if !slices.Contains(d.lasts, t.Name) {
+		return t
+	}
+	until := *t
+	until.Partitions = slices.Clone(t.Partitions)
+	for i := range until.Partitions {
+		if l, ok := d.leaving[Ref{Topic: t.Name, Partition: int32(i)}]; ok {
+			p := &until.Partitions[i]
+			p.Replicas, p.Adding, p.Removing, p.Origin = l.Replicas, l.Adding, l.Removing, l.Origin
+		}
+	}
+	return &until
 }
 
 // newID draws an id that no topic has.

@@ -26,8 +26,9 @@ type replay struct {
 
 // do carries a step out.
 func (r *replay) do(step plan.Step) {
-	r.nodes.write(r.t, step.Writes)
-	for _, op := range step.Writes {
+	ops := slices.Concat(step.Writes, step.Last)
+	r.nodes.write(r.t, ops)
+	for _, op := range ops {
 		r.wrote[op.Path]++
 	}
 	r.im = r.im.With(step.Changes)

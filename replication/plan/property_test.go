@@ -44,6 +44,8 @@ func (w *world) decide(unclean bool, steps ...func() plan.Step) {
 	}
 	w.im = before.With(joint.Changes)
 	w.nodes.write(w.r, joint.Writes)
+	w.checkToldFirst(joint)
+	w.nodes.write(w.r, joint.Last)
 	if len(steps) == 1 && !w.altering {
 		once := map[string]bool{}
 		for _, op := range joint.Writes {
@@ -94,6 +96,20 @@ func (w *world) checkSuccession(was, p *image.Partition, name string, unclean bo
 	// the epoch stays) has not shown that it has the records.
 	if p.LeaderEpoch > was.LeaderEpoch && !unclean && !w.altering {
 		require.Subset(w.r, was.ISR, p.ISR, name)
+	}
+}
+
+// checkToldFirst: a controller that reads the tree before a step's last writes finds
+// every replica that the step has deleted, as one that its topic has or has to lose.
+func (w *world) checkToldFirst(step plan.Step) {
+	for _, o := range step.Orders {
+		if o.Kind != plan.Delete || w.im.Topic(o.Topic) == nil || w.im.Topic(o.Topic).ID != o.TopicID {
+			continue
+		}
+		z, err := znode.DecodeTopic([]byte(w.nodes[znode.TopicPath(o.Topic)].data))
+		require.NoError(w.r, err)
+		require.Contains(w.r, z.Partitions[o.Partition], o.Broker)
+		require.Contains(w.r, slices.Concat(z.Adding[o.Partition], z.Removing[o.Partition]), o.Broker)
 	}
 }
 

@@ -44,6 +44,9 @@ func (d *draft) reassign(r Reassignment) error {
 		return refuse(ErrInvalidAssignment, "None of the replicas in sync would be left.")
 	case !p.Reassigning() && slices.Equal(target, p.Replicas):
 		return nil
+	case p.Reassigning() && p.PartitionEpoch >= 0 && slices.Equal(target, without(p.Replicas, p.Removing)):
+		d.resume(d.edit(r.Topic), r.Partition) // it is under way
+		return nil
 	}
 	d.move(d.edit(r.Topic), r.Partition, target)
 	return nil
@@ -66,7 +69,11 @@ func (d *draft) move(t *image.Topic, number int32, target []int32) {
 		d.first(t, number)
 		return
 	}
-	d.drop(t, number, without(was, p.Replicas))
+	dropped := without(was, p.Replicas)
+	if len(dropped) > 0 {
+		d.leave(t, number, leave{slices.Concat(p.Replicas, dropped), p.Adding, slices.Concat(p.Removing, dropped), origin})
+	}
+	d.drop(t, number, dropped)
 	for _, id := range p.Adding {
 		if !slices.Contains(was, id) && d.registered(id) {
 			d.tell(t, number, id, true)
@@ -135,12 +142,17 @@ func (d *draft) arrived(p *image.Partition) bool {
 }
 
 // complete gives the partition the target's replicas, which are all in sync,
-// and orders those that have to go to go.
+// and orders those that have to go to go. Only then the topic's node forgets them.
 func (d *draft) complete(t *image.Topic, number int32) {
 	p := &t.Partitions[number]
 	gone := p.Removing
+	switch _, leaving := d.leaving[Ref{Topic: t.Name, Partition: number}]; {
+	case len(gone) == 0:
+		d.setAssignment(t)
+	case !leaving: // else move has said it
+		d.leave(t, number, leave{p.Replicas, p.Adding, p.Removing, p.Origin})
+	}
 	p.Replicas, p.Adding, p.Removing, p.Origin = without(p.Replicas, gone), nil, nil, nil
-	d.setAssignment(t)
 	d.drop(t, number, gone)
 	d.setLeader(t, number, p.Leader)
 }

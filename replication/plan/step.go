@@ -10,11 +10,17 @@ type Step struct {
 	Writes  []tree.Op     // all or none; without the controller's own check
 	Changes image.Changes // of the picture
 	Orders  []Order       // to brokers; Delete after the picture shows the changes, others before
+	// Last are written when the orders are on their way: until then the tree says
+	// which replicas have to go, so that the next controller tells them if this one
+	// cannot.
+	Last []tree.Op
 }
 
 // Join is two steps as one, the second decided on the picture after the first.
+// The second must not write what is in the first's Last.
 func Join(a, b Step) Step {
 	a.Writes = append(a.Writes, b.Writes...)
+	a.Last = append(a.Last, b.Last...)
 	a.Orders = append(a.Orders, b.Orders...)
 	a.Changes = a.Changes.Then(b.Changes)
 	return a

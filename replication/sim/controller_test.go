@@ -62,10 +62,14 @@ func (t *term) decide(event func(*image.Image) plan.Step, done func()) {
 	t.inbox = append(t.inbox, func() {
 		told := t.im
 		step := event(t.im)
-		t.carry(step, func() {
+		t.carry(step.Writes, func() {
 			t.im = t.im.With(step.Changes)
 			t.order(told, step)
-			done()
+			if len(step.Last) == 0 {
+				done()
+				return
+			}
+			t.carry(step.Last, done)
 		})
 	})
 	t.next()
@@ -81,7 +85,7 @@ func (t *term) next() {
 
 // carry writes a step. What became of a write whose answer is lost is found out
 // by looking.
-func (t *term) carry(step plan.Step, done func()) {
+func (t *term) carry(writes []tree.Op, done func()) {
 	t.busy = true
 	var written, answered bool
 	var err error
@@ -105,7 +109,7 @@ func (t *term) carry(step plan.Step, done func()) {
 		}
 		t.b.w.send(t.b.id, treeID, func() {
 			if !written {
-				written, err = true, t.write(step.Writes)
+				written, err = true, t.write(writes)
 			}
 			t.b.w.send(treeID, t.b.id, finish)
 		})
