@@ -142,8 +142,8 @@ func TestAnAnswerAtTheLastMomentMustBeCommitted(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := start(t)
 			r.member() // whose session ends after ten seconds: then the other's answer comes
-			ctx, gone := context.WithTimeout(t.Context(), 10*time.Second)
-			defer gone()
+			ctx, gone := context.WithCancel(t.Context())
+			time.AfterFunc(10*time.Second, gone)
 			r.log.with(0, func(p *part) { p.lagging = true })
 			second := going(func() *kmsg.JoinGroupResponse { return r.Join(ctx, caller, joinRequest(3)) })
 			require.Equal(t, group.TimedOut, r.commit("y", 1), "something is not committed")
