@@ -32,11 +32,14 @@ type PartitionState struct {
 	Leader    int32   `json:"leader"` // -1: none
 	Replicas  []int32 `json:"replicas"`
 	ISR       []int32 `json:"isr"`
-	MinISR    int     `json:"min_isr"` // min.insync.replicas of the topic
+	MinISR    int     `json:"min_isr"` // min.insync.replicas of the topic, which may be more than it has
 }
 
 // Name is topic-partition.
 func (p PartitionState) Name() string { return fmt.Sprintf("%s-%d", p.Topic, p.Partition) }
+
+// needs is how many replicas must be in sync for acks=all: no more than there are.
+func (p PartitionState) needs() int { return min(p.MinISR, len(p.Replicas)) }
 
 // offline says that nobody leads it.
 func (p PartitionState) offline() bool { return p.Leader < 0 }
@@ -111,7 +114,7 @@ func (c *Cluster) add(p PartitionState, nodes map[int32]*Node) {
 	if len(p.ISR) < len(p.Replicas) {
 		c.UnderReplicated = append(c.UnderReplicated, p)
 	}
-	if len(p.ISR) < p.MinISR {
+	if len(p.ISR) < p.needs() {
 		c.UnderMinISR = append(c.UnderMinISR, p)
 	}
 	if p.offline() {
@@ -171,7 +174,7 @@ type Obstacle struct {
 }
 
 // Obstacles lists the partitions that would have no leader, or fewer replicas in
-// sync than min.insync.replicas, if a broker were stopped. None means that it
+// sync than acks=all needs, if a broker were stopped. None means that it
 // is safe.
 func (c *Cluster) Obstacles(broker int32) []Obstacle {
 	obstacles := []Obstacle{}
@@ -183,9 +186,9 @@ func (c *Cluster) Obstacles(broker int32) []Obstacle {
 			why = "has no leader even now"
 		case len(left) == 0:
 			why = "would have no leader"
-		case len(p.ISR) < p.MinISR:
+		case len(p.ISR) < p.needs():
 			why = fmt.Sprintf("has %d in sync even now, and min.insync.replicas is %d", len(p.ISR), p.MinISR)
-		case len(left) < p.MinISR:
+		case len(left) < p.needs():
 			why = fmt.Sprintf("would have %d in sync, and min.insync.replicas is %d", len(left), p.MinISR)
 		}
 		if why != "" {
