@@ -100,11 +100,39 @@ func (e *Envoy) attempt(ctx context.Context, q kmsg.Request) (answer kmsg.Respon
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.o.Patience)
 	defer cancel()
+	if repeatable(q) {
+		defer e.giveUp(to, cancel)()
+	}
 	answer = q.ResponseKind()
 	if _, err = e.o.Pool.To(to).Do(ctx, q, answer, nil); err != nil {
 		return nil, !repeatable(q) && !unsent(err), err
 	}
 	return answer, false, nil
+}
+
+// look is how often an attempt that has no answer yet looks who is the controller.
+const look = 250 * time.Millisecond
+
+// giveUp ends an attempt when another than the one that was asked is the
+// controller by now: one that is cut off, or stands still, would hold up what is
+// asked next for all of Options.Patience. The returned function ends the looking.
+func (e *Envoy) giveUp(asked wire.Node, cancel func()) (stop func()) {
+	over := make(chan struct{})
+	var again func()
+	again = func() {
+		select {
+		case <-over:
+			return
+		default:
+		}
+		if now, ok := e.o.Controller(); e.o.Active() || ok && now != asked {
+			cancel()
+			return
+		}
+		time.AfterFunc(look, again)
+	}
+	time.AfterFunc(look, again)
+	return func() { close(over) }
 }
 
 // unsent says whether the request has certainly not reached anybody.

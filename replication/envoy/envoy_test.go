@@ -170,6 +170,29 @@ func TestPatienceEnds(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
+// A controller that is cut off, or stands still, is not waited for once there is
+// another.
+func TestAControllerThatIsSilentIsLeftForTheNext(t *testing.T) {
+	frozen := make(chan struct{})
+	silent := newPeer(t, 2, func(int) kmsg.Response { <-frozen; return nil })
+	next := newPeer(t, 3, func(int) kmsg.Response { return idsFrom(7000) })
+	t.Cleanup(func() { close(frozen) })
+	r := &rig{controller: []wire.Node{silent.node, silent.node, next.node}}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := r.envoy(t).Ask(ctx, ids())
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1}, []int{silent.times(), next.times()})
+
+	r.mu.Lock()
+	r.controller = []wire.Node{silent.node}
+	r.local = func() (kmsg.Response, error) { return idsFrom(1), nil }
+	r.mu.Unlock()
+	time.AfterFunc(10*time.Millisecond, func() { r.mu.Lock(); defer r.mu.Unlock(); r.active = true })
+	_, err = r.envoy(t).Ask(ctx, ids())
+	require.NoError(t, err, "this broker itself may be the next")
+}
+
 // What may have been done is not done again: the second answer would be another.
 func TestSomeRequestsAreMadeOnce(t *testing.T) {
 	dying := newPeer(t, 3, func(int) kmsg.Response { return nil })
