@@ -187,6 +187,31 @@ func TestToldBeforeForgotten(t *testing.T) {
 	}
 }
 
+// TestReassignEndsWithTheLastInSync: the target was in sync, and away; no other
+// replica is there to come into sync.
+func TestReassignEndsWithTheLastInSync(t *testing.T) {
+	im := partitionOf(image.Partition{Replicas: []int32{0, 1}, ISR: []int32{1}, Leader: -1, LeaderEpoch: 3})
+	im = im.With(image.Changes{Brokers: brokers(map[int32]int64{2: 0})})
+	_, im = move(t, im, []int32{1})
+	require.True(t, im.Partition("t", 0).Reassigning())
+	step, _ := plan.BrokersChanged(im, brokers(map[int32]int64{1: 5, 2: 0}), settings())
+	p := after(im, step)
+	require.Equal(t, []int32{1}, p.Replicas)
+	require.EqualValues(t, 1, p.Leader)
+	require.False(t, p.Reassigning())
+}
+
+// TestReassignTwiceInOne: the later counts, and the broker of both keeps what it has.
+func TestReassignTwiceInOne(t *testing.T) {
+	im := partitionOf(image.Partition{Replicas: []int32{0}, ISR: []int32{0}, Leader: 0})
+	_, im = move(t, im, []int32{1})
+	at := plan.Ref{Topic: "t"}
+	step, results := plan.Reassign(im, []plan.Reassignment{{Ref: at, Replicas: []int32{0}}, {Ref: at, Replicas: []int32{1}}}, settings())
+	require.Equal(t, []plan.ElectResult{{Ref: at}, {Ref: at}}, results)
+	require.NotContains(t, ordered(step), "delete")
+	require.Contains(t, ordered(step), "broker 1: follow 0 in t-0")
+}
+
 // TestReassignRepeated: what is under way is not written down again.
 func TestReassignRepeated(t *testing.T) {
 	im := partitionOf(image.Partition{Replicas: []int32{0, 1}, ISR: []int32{0, 1}, Leader: 0})

@@ -87,13 +87,23 @@ func (d *draft) elect(how Election, ref Ref) error {
 // electOffline finds a leader for a partition that has none: the first live
 // replica in sync, in the order of the assignment; failing that, if losing
 // records is allowed, the first live one. A partition that has never been led
-// gets its first state.
+// gets its first state. A reassignment that waited for one of its target to lead
+// ends: nobody else may ever come into sync.
 func (d *draft) electOffline(t *image.Topic, number int32, unclean bool) bool {
 	p := &t.Partitions[number]
 	if p.PartitionEpoch < 0 {
 		d.first(t, number)
 		return p.Leader != image.NoBroker
 	}
+	found := d.electAny(t, number, unclean)
+	if found && d.arrived(p) {
+		d.complete(t, number)
+	}
+	return found
+}
+
+func (d *draft) electAny(t *image.Topic, number int32, unclean bool) bool {
+	p := &t.Partitions[number]
 	for _, id := range p.Replicas {
 		if d.live(p, id) && slices.Contains(p.ISR, id) {
 			p.ISR = slices.DeleteFunc(slices.Clone(p.ISR), func(id int32) bool { return !d.live(p, id) })

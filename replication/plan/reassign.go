@@ -14,11 +14,26 @@ import (
 //	origin ── Replicas without Adding     target ── Replicas without Removing
 func Reassign(im *image.Image, rs []Reassignment, s Settings) (Step, []ElectResult) {
 	d := newDraft(im, s)
+	results := d.reassignAll(rs)
+	return d.finish(), results
+}
+
+// reassignAll decides about each; of those of one partition only the last counts.
+func (d *draft) reassignAll(rs []Reassignment) []ElectResult {
+	last := make(map[Ref]int, len(rs))
+	for i, r := range rs {
+		last[r.Ref] = i
+	}
 	results := make([]ElectResult, len(rs))
 	for i, r := range rs {
-		results[i] = ElectResult{Ref: r.Ref, Err: d.reassign(r)}
+		if last[r.Ref] == i {
+			results[i] = ElectResult{Ref: r.Ref, Err: d.reassign(r)}
+		}
 	}
-	return d.finish(), results
+	for i, r := range rs {
+		results[i] = results[last[r.Ref]]
+	}
+	return results
 }
 
 func (d *draft) reassign(r Reassignment) error {
@@ -191,10 +206,7 @@ func CompleteReassignments(im *image.Image, refs []Ref, s Settings) Step {
 func ReassignFound(im *image.Image, rs []Reassignment, s Settings) (Step, []ElectResult) {
 	d := newDraft(im, s)
 	d.anyTarget = true
-	results := make([]ElectResult, len(rs))
-	for i, r := range rs {
-		results[i] = ElectResult{Ref: r.Ref, Err: d.reassign(r)}
-	}
+	results := d.reassignAll(rs)
 	return d.finish(), results
 }
 
