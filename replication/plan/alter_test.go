@@ -246,8 +246,11 @@ func TestReassignNeverLed(t *testing.T) {
 // TestRecoverGoesOnWithReassignments, which a new controller finds in the tree.
 func TestRecoverGoesOnWithReassignments(t *testing.T) {
 	p := image.Partition{Replicas: []int32{2, 1, 0}, Adding: []int32{2}, Removing: []int32{0}, ISR: []int32{0, 1}, Leader: 0, LeaderEpoch: 4}
-	q := after(partitionOf(p), plan.Recover(partitionOf(p), plan.Read{}, settings()))
+	step := plan.Recover(partitionOf(p), plan.Read{}, settings())
+	q := after(partitionOf(p), step)
 	require.EqualValues(t, 5, q.LeaderEpoch, "all hear of it anew")
+	require.Equal(t, "broker 2: follow 0 in t-0 epoch 5 isr [0 1] new true\nbroker 1: follow 0 in t-0 epoch 5 isr [0 1] new false\n"+
+		"broker 0: lead t-0 epoch 5 isr [0 1] new false\n", ordered(step), "broker 2 has perhaps never heard of it")
 	require.True(t, q.Reassigning())
 	p.ISR = []int32{0, 1, 2}
 	q = after(partitionOf(p), plan.Recover(partitionOf(p), plan.Read{}, settings()))

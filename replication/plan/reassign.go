@@ -89,11 +89,6 @@ func (d *draft) move(t *image.Topic, number int32, target []int32) {
 		d.leave(t, number, leave{slices.Concat(p.Replicas, dropped), p.Adding, slices.Concat(p.Removing, dropped), origin})
 	}
 	d.drop(t, number, dropped)
-	for _, id := range p.Adding {
-		if !slices.Contains(was, id) && d.registered(id) {
-			d.tell(t, number, id, true)
-		}
-	}
 	d.resume(t, number)
 }
 
@@ -107,7 +102,8 @@ func originOf(p *image.Partition) []int32 {
 }
 
 // resume completes a partition's reassignment, if it can be; if not, all who
-// have a part in it are told of it, at a new epoch, so that they listen.
+// have a part in it are told of it, at a new epoch, so that they listen. Those that
+// were added and are not in sync may begin empty: perhaps nobody has told them yet.
 func (d *draft) resume(t *image.Topic, number int32) {
 	p := &t.Partitions[number]
 	if d.arrived(p) {
@@ -115,6 +111,11 @@ func (d *draft) resume(t *image.Topic, number int32) {
 		return
 	}
 	d.setLeader(t, number, p.Leader)
+	for _, id := range p.Adding {
+		if d.registered(id) && !slices.Contains(p.Offline, id) && !slices.Contains(p.ISR, id) {
+			d.tell(t, number, id, true)
+		}
+	}
 }
 
 // completeAll completes the reassignments whose target is in sync.
