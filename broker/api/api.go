@@ -68,6 +68,8 @@ type API struct {
 	informed  informed
 	waits     waits
 
+	impatience impatience
+
 	produceCalls  sync.Pool // of *produceCall
 	fetchCalls    sync.Pool // of *fetchCall
 	metadataCalls sync.Pool // of *metadataCall
@@ -90,7 +92,7 @@ func New(d Deps) *API {
 	if d.Controller != nil && d.ProducerIDs == nil {
 		d.ProducerIDs = d.Controller.AllocateProducerIDs
 	}
-	a := &API{Deps: d, deadlines: wait.NewDeadlines(d.Now)}
+	a := &API{Deps: d, deadlines: wait.NewDeadlines(d.Now), producerIDs: newProducerIDs()}
 	a.produceCalls.New = func() any { return new(produceCall) }
 	a.fetchCalls.New = func() any { return new(fetchCall) }
 	a.sessions = session.NewCache(session.Options{

@@ -48,6 +48,7 @@ type options struct {
 	now         func() time.Time
 	cluster     *api.Cluster
 	alterConfig func(context.Context, image.Entity, func(map[string]string) (map[string]string, error)) error
+	producerIDs func(context.Context) (first, count int64, err error)
 }
 
 func start(t testing.TB) *node { return startWith(t, options{}) }
@@ -72,7 +73,7 @@ func startWith(t testing.TB, o options) *node {
 	n.set = partition.NewSet(partition.Options{Dirs: n.dirs, GroupCommit: o.groupCommit, Logger: quiet})
 	n.api = api.New(api.Deps{
 		BrokerID: 1, Partitions: n.set, Dirs: n.dirs, Image: n.Image, Config: n.store, Logger: quiet, Now: o.now,
-		Cluster: o.cluster, AlterConfig: o.alterConfig,
+		Cluster: o.cluster, AlterConfig: o.alterConfig, ProducerIDs: o.producerIDs,
 	})
 	s, err := server.New(server.Config{
 		Listeners: []server.Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, Logger: quiet, Now: o.now,

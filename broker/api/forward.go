@@ -87,13 +87,15 @@ func (a *API) patience(q kmsg.Request) time.Duration {
 }
 
 // autoCreate makes topics that clients mentioned, through the controller, and
-// returns one result each when this broker knows those that were made.
+// returns one result each when this broker knows those that were made, or an error
+// when that takes too long: see impatience.
 func (a *API) autoCreate(ctx context.Context, names []string) ([]plan.TopicResult, error) {
 	if a.Cluster == nil {
 		return a.Controller.AutoCreate(ctx, names)
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.Config.Duration("request.timeout.ms"))
+	ctx, cancel := a.impatience.bound(ctx, a.Now())
 	defer cancel()
+	defer a.impatience.learn(ctx, a.Now)
 	got, err := a.Cluster.Ask(ctx, a.autoCreateRequest(names))
 	if err != nil {
 		return nil, err

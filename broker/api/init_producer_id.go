@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,7 +13,7 @@ import (
 // its retries to be recognised. Each call gets an id that was never given
 // before; the epoch begins at 0. Kafka fails the first call after a start with
 // COORDINATOR_LOAD_IN_PROGRESS; here it waits the moment that the first block of
-// ids takes.
+// ids takes, and answers so only when the moment gets long.
 //
 //	v2  flexible
 //	v3  the producer may name the id and epoch it has (KIP-360); without a
@@ -28,6 +27,12 @@ func (a *API) initProducerID(ctx context.Context, _ *server.Request, q *kmsg.Ini
 	if q.TransactionalID != nil {
 		out.ErrorCode = a.refuseTransactional(q)
 		return out, nil
+	}
+	if a.Cluster != nil {
+		bound, cancel := a.impatience.bound(ctx, a.Now())
+		defer cancel()
+		defer a.impatience.learn(bound, a.Now)
+		ctx = bound
 	}
 	id, err := a.producerIDs.next(ctx, a.ProducerIDs)
 	if err != nil {
@@ -55,14 +60,25 @@ func (a *API) refuseTransactional(q *kmsg.InitProducerIDRequest) int16 {
 // producerIDs gives out the ids of a block, and takes the next block when it is
 // used up. The ids of a block that a restart cuts off are never used.
 type producerIDs struct {
-	mu         sync.Mutex
+	turn       chan struct{} // holds one thing; who has it may use the rest
 	first, end int64
 }
 
-// next returns an id that was never given before.
+func newProducerIDs() producerIDs {
+	p := producerIDs{turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
+	return p
+}
+
+// next returns an id that was never given before. The error is allocate's, or
+// ctx's.
 func (p *producerIDs) next(ctx context.Context, allocate func(context.Context) (first, count int64, err error)) (int64, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	select {
+	case <-p.turn:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	defer func() { p.turn <- struct{}{} }()
 	if p.first == p.end {
 		first, count, err := allocate(ctx)
 		if err != nil {

@@ -223,10 +223,13 @@ func (a *API) createMissing(ctx context.Context, c *metadataCall) {
 		return
 	}
 	results, err := a.autoCreate(ctx, names)
+	if err != nil {
+		a.Logger.Info("topics that a client has named could not be made", "topics", len(names), "error", err)
+	}
 	for i, n := range at {
 		ask := &c.asks[n]
-		if err != nil {
-			ask.code = codeOf(err)
+		if err != nil { // nobody could be asked in time; a client must not give up for that
+			ask.code = kerr.LeaderNotAvailable.Code
 			continue
 		}
 		if ask.code = codeOf(results[i].Err); ask.code == 0 || ask.code == kerr.TopicAlreadyExists.Code {
