@@ -201,17 +201,19 @@ type Remains struct {
 	Config bool
 }
 
-// ForgetTopics ends deletions: the topics' nodes go, their configurations, and
-// last the marks, all at once. The names are free again.
+// ForgetTopics ends deletions: the topics' configurations go, their nodes, and
+// last the marks. A controller that finds the beginning of that deletes the rest:
+// of a mark without a topic it would not know what else there is. The names are
+// free again.
 func ForgetTopics(gone []Remains) Step {
 	var s Step
 	s.Changes.Deleting = map[string]bool{}
 	for _, r := range gone {
-		for _, path := range r.Nodes {
-			s.Writes = append(s.Writes, tree.Delete(path, tree.AnyVersion))
-		}
 		if r.Config {
 			path := znode.ConfigPath(image.Entity{Type: image.TopicEntity, Name: r.Name})
+			s.Writes = append(s.Writes, tree.Delete(path, tree.AnyVersion))
+		}
+		for _, path := range r.Nodes {
 			s.Writes = append(s.Writes, tree.Delete(path, tree.AnyVersion))
 		}
 		s.Writes = append(s.Writes, tree.Delete(znode.DeleteTopicPath(r.Name), tree.AnyVersion))
