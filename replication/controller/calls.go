@@ -96,8 +96,9 @@ func await(ctx context.Context, out outcome) error {
 
 // serve decides a batch of calls in order, each seeing what those before it
 // decided, and carries all of it out with one write; but what comes after a step
-// that has something to write last waits for that. If the write fails, the calls are
-// tried one by one, so that one bad call spoils no other. The error ends the term.
+// that has something to write last waits for that, and so does what deletes a topic
+// that a step before it has changed. If the write fails, the calls are tried one by
+// one, so that one bad call spoils no other. The error ends the term.
 func (t *term) serve(batch []event) error {
 	for len(batch) > 0 {
 		n, err := t.serveTogether(batch)
@@ -125,6 +126,9 @@ func (t *term) serveTogether(batch []event) (n int, err error) {
 			k.answer <- outcome{err: err}
 			continue
 		}
+		if undoes(step, joint) {
+			break // it is decided again
+		}
 		pending = append(pending, k)
 		im = im.With(step.Changes)
 		joint = plan.Join(joint, step)
@@ -143,6 +147,17 @@ func (t *term) serveTogether(batch []event) (n int, err error) {
 		return n, nil
 	}
 	return n, t.retry(pending, joint, err)
+}
+
+// undoes says whether a step deletes a topic that those before it have made or
+// changed: brokers must hear of the topic before they hear of its end.
+func undoes(step, before plan.Step) bool {
+	for name, changed := range step.Changes.Topics {
+		if changed == nil && before.Changes.Topics[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *term) step(k *call, im *image.Image, s plan.Settings) (plan.Step, error) {

@@ -36,6 +36,7 @@ type cluster struct {
 	brokers  []*broker // by id
 	settings plan.Settings
 	balance  atomic.Pointer[controller.Balance]
+	validate atomic.Pointer[func()] // called when the configuration of a new topic is looked at; nil: nothing is
 }
 
 // role is what a broker was last told about a replica of its own.
@@ -68,6 +69,7 @@ type broker struct {
 	broken  map[plan.Ref]bool   // replicas that it cannot have
 	code    int16               // why
 	undying map[string]bool     // topics whose data cannot be deleted
+	ended   map[topic.ID]bool   // topics that it was told the end of
 
 	fatal      func(controller.Dispatch) bool // its session ends with what it has to say; nil: not
 	cannotLead func(plan.Ref) bool            // replicas that it can have and not lead; nil: none
@@ -98,6 +100,12 @@ func startCluster(t *testing.T, n int, c *cluster) *cluster {
 			drawn++
 			return [16]byte{byte(drawn), byte(drawn >> 8), 1}
 		},
+		ValidateConfig: func(map[string]string) error {
+			if f := c.validate.Swap(nil); f != nil {
+				(*f)()
+			}
+			return nil
+		},
 	}
 	for id := range n {
 		c.brokers = append(c.brokers, &broker{c: c, id: int32(id)})
@@ -125,7 +133,7 @@ func (b *broker) start() {
 	b.mu.Lock()
 	b.up, b.epoch = true, 0
 	b.roles, b.known, b.brokers = map[plan.Ref]role{}, map[plan.Ref]int32{}, nil
-	b.ids = map[string]topic.ID{}
+	b.ids, b.ended = map[string]topic.ID{}, map[topic.ID]bool{}
 	b.mu.Unlock()
 	logger := slog.New(slog.DiscardHandler)
 	b.ctl = controller.New(controller.Options{
@@ -320,6 +328,7 @@ func (b *broker) obeyNews(q *kmsg.UpdateMetadataRequest) {
 			ref := plan.Ref{Topic: ts.Topic, Partition: p.Partition}
 			if b.known[ref] = p.Leader; p.Leader == -2 {
 				delete(b.known, ref)
+				b.ended[ts.TopicID] = true
 			}
 		}
 	}
@@ -331,9 +340,13 @@ func (b *broker) obeyStops(q *kmsg.StopReplicaRequest, a *kmsg.StopReplicaRespon
 		for _, p := range ts.PartitionStates {
 			cell := kmsg.NewStopReplicaResponsePartition()
 			cell.Topic, cell.Partition = ts.Topic, p.Partition
-			if p.Delete && b.undying[ts.Topic] {
+			id, had := b.ids[ts.Topic]
+			switch {
+			case p.Delete && b.undying[ts.Topic]:
 				cell.ErrorCode = kerr.KafkaStorageError.Code
-			} else {
+			case p.LeaderEpoch == -2 && had && !b.ended[id]: // it may be about an earlier topic of that name
+				cell.ErrorCode = kerr.FencedLeaderEpoch.Code
+			default:
 				delete(b.roles, plan.Ref{Topic: ts.Topic, Partition: p.Partition})
 			}
 			a.Partitions = append(a.Partitions, cell)

@@ -3,8 +3,10 @@ package controller_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/leatmq/leat/replication/controller"
@@ -175,4 +177,38 @@ func TestControllerBackAtOnce(t *testing.T) {
 		r, _ := first.role("led", 0)
 		return r.leader == others[0] && r.epoch == 1
 	})
+}
+
+// TestCreatedAndDeletedAtOnce: two calls that wait at the same time, the later of
+// which deletes what the earlier one creates. Brokers hear of both.
+func TestCreatedAndDeletedAtOnce(t *testing.T) {
+	c := newCluster(t, 2)
+	up := c.active()
+	busy, held := make(chan struct{}), make(chan struct{})
+	hold := func() { close(busy); <-held }
+	c.validate.Store(&hold)
+	var calls sync.WaitGroup
+	create := func(name string) {
+		results, err := up.ctl.CreateTopics(t.Context(), []plan.TopicSpec{{Name: name, Partitions: 2, Replication: 2}}, controller.CreateOptions{})
+		assert.NoError(t, err)
+		assert.NoError(t, results[0].Err)
+	}
+	calls.Go(func() { create("first") })
+	<-busy
+	calls.Go(func() { create("t") })
+	c.eventually("one waits", func() bool { return up.ctl.Standing().Waiting == 1 })
+	calls.Go(func() {
+		results, err := up.ctl.DeleteTopics(t.Context(), []plan.TopicRef{{Name: "t"}})
+		assert.NoError(t, err)
+		assert.NoError(t, results[0].Err)
+	})
+	c.eventually("both wait", func() bool { return up.ctl.Standing().Waiting == 2 })
+	close(held)
+	calls.Wait()
+	require.False(t, c.exists(znode.TopicPath("t")))
+	require.False(t, c.exists(znode.DeleteTopicPath("t")))
+	for _, b := range c.brokers {
+		_, has := b.role("t", 0)
+		require.False(t, has)
+	}
 }
