@@ -192,14 +192,8 @@ func (l *lookup) find() (offset, error) {
 		return offset{offset: start, timestamp: -1, epoch: lg.EpochAt(start)}, nil
 	case latestTieredOffset:
 		return noOffset, nil // nothing is in remote storage
-	case maxTimestamp:
-		found, ok, err := lg.OffsetOfMaxTimestamp(bound)
-		if err != nil || !ok {
-			return noOffset, err
-		}
-		return offset{offset: found.Offset, timestamp: found.Timestamp, epoch: found.Epoch}, nil
 	}
-	found, ok, err := lg.OffsetForTimestamp(l.ask.Timestamp, bound)
+	found, ok, err := l.byTime(bound)
 	switch {
 	case err != nil:
 		return noOffset, err
@@ -209,6 +203,14 @@ func (l *lookup) find() (offset, error) {
 		return noOffset, nil
 	}
 	return offset{offset: found.Offset, timestamp: found.Timestamp, epoch: found.Epoch}, nil
+}
+
+// byTime finds the record with the largest timestamp, or the first from a time on.
+func (l *lookup) byTime(bound int64) (log.Found, bool, error) {
+	if l.ask.Timestamp == maxTimestamp {
+		return l.at.log.OffsetOfMaxTimestamp(bound)
+	}
+	return l.at.log.OffsetForTimestamp(l.ask.Timestamp, bound)
 }
 
 // specialSince says whether a version knows a timestamp.

@@ -262,3 +262,24 @@ func TestAConsumerAheadOfAFollower(t *testing.T) {
 	require.Equal(t, kerr.OffsetOutOfRange.Code, consume("r1", end+1), "it was sent here, and goes back to the leader")
 	require.Equal(t, kerr.OffsetOutOfRange.Code, consume("", -1))
 }
+
+// A new leader does not know at once how much of its log is committed: offsets
+// that it gave then would be lower than what the one before it has told.
+func TestANewLeaderGivesNoLatestOffsetYet(t *testing.T) {
+	n := startWith(t, options{cluster: of(told())})
+	n.replicated("t")
+	n.timed("t", 100, 200, 300)
+	require.NoError(t, n.set.Lead(checkpoint.Partition{Topic: "t"}, partition.State{
+		TopicID: idOf("t"), Leader: 1, LeaderEpoch: 2, ISR: []int32{1, 2}, Replicas: []int32{1, 2}, Config: n.log("t", 0).Config(),
+	}))
+	c := n.connect()
+	for timestamp, code := range map[int64]int16{
+		-1: kerr.OffsetNotAvailable.Code, -2: 0, -3: kerr.OffsetNotAvailable.Code, 150: kerr.OffsetNotAvailable.Code,
+	} {
+		require.Equal(t, code, listed(ask[*kmsg.ListOffsetsResponse](c, 9, list("t", timestamp))).ErrorCode, timestamp)
+	}
+	require.Equal(t, kerr.LeaderNotAvailable.Code, listed(ask[*kmsg.ListOffsetsResponse](c, 4, list("t", -1))).ErrorCode)
+	follower := list("t", -1)
+	follower.ReplicaID = 2
+	require.EqualValues(t, 3, listed(ask[*kmsg.ListOffsetsResponse](c, 9, follower)).Offset)
+}
