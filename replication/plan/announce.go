@@ -22,17 +22,30 @@ func Announce(before, after *image.Image) []Announcement {
 	}
 	moved := !slices.EqualFunc(before.Brokers(), after.Brokers(), sameBroker)
 	var all []Ref
+	var ends []TopicGone
 	var out []Announcement
 	for i := range after.Brokers() {
 		b := &after.Brokers()[i]
 		switch {
 		case a.fresh(b):
 			if all == nil {
-				all = everyPartition(after)
+				all, ends = everyPartition(after), beingDeleted(after)
 			}
-			out = append(out, Announcement{Broker: b.ID, Full: true, Partitions: all})
+			out = append(out, Announcement{Broker: b.ID, Full: true, Partitions: all, Gone: ends})
 		case moved || len(a.partitions) > 0 || len(a.gone) > 0:
 			out = append(out, Announcement{Broker: b.ID, Partitions: a.partitions, Gone: a.gone})
+		}
+	}
+	return out
+}
+
+// beingDeleted lists the topics whose deletion is under way. A broker of Kafka's does
+// not forget what a new controller does not tell of.
+func beingDeleted(im *image.Image) []TopicGone {
+	var out []TopicGone
+	for _, name := range im.DeletingTopics() {
+		if d := im.Deletion(name); d != nil {
+			out = append(out, TopicGone{Name: name, ID: d.Topic.ID, Partitions: int32(len(d.Topic.Partitions))})
 		}
 	}
 	return out

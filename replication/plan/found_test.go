@@ -144,6 +144,9 @@ func TestAnnounce(t *testing.T) {
 	less := two.With(step.Changes)
 	require.Equal(t, []plan.Announcement{{Broker: 0, Gone: gone}, {Broker: 1, Gone: gone}}, plan.Announce(two, less))
 
+	require.Equal(t, plan.Announcement{Broker: 0, Full: true, Partitions: all[2:], Gone: gone}, plan.Announce(image.Empty(), less)[0],
+		"who takes office says it again: brokers may have heard of the topic and not of its end")
+
 	again := less.With(image.Changes{Topics: map[string]*image.Topic{"b": {Name: "b", ID: topic.ID{77}, Partitions: less.Topic("b").Partitions}}})
 	gone = []plan.TopicGone{{Name: "b", ID: less.Topic("b").ID, Partitions: 1}}
 	require.Equal(t, plan.Announcement{Broker: 0, Partitions: all[2:], Gone: gone}, plan.Announce(less, again)[0], "the same name is another topic")
