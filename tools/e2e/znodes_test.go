@@ -52,11 +52,10 @@ func (n node) String() string {
 //   - A change of order alone is written once, not twice: t1 twice.
 //   - A topic that is being reassigned has the order before it, original_replicas:
 //     what Kafka does not know it reads over.
-//   - Who asks again for a reassignment that is under way has it written again: t2
-//     once more. A configuration that is asked for as it is already is not written:
-//     topics/t2 once.
-//   - A cancelled reassignment is written once, and brings that order back: t2-0 is
-//     [2,1] again, not [1,2]. So it has another preferred leader later.
+//   - A configuration that is asked for as it is already is not written: topics/t2
+//     once.
+//   - A cancelled reassignment brings that order back: t2-0 is [2,1] again, not
+//     [1,2]. So it has another preferred leader later.
 //   - A controller that takes office finds a leader for a partition and takes the
 //     dead replica out of its in-sync set in one write: t1-2 and t2-1.
 //
