@@ -71,13 +71,14 @@ func (c *cli) execute(cmd *cobra.Command, p plan, e execution) error {
 		if err != nil {
 			return err
 		}
-		if e.rate > 0 {
-			// Before the first byte is copied.
-			if err := a.Throttle(ctx, expected(&cluster, p.Partitions), e.rate); err != nil {
-				return err
-			}
+		if e.rate == 0 {
+			return a.Reassign(ctx, p.Partitions)
 		}
-		return a.Reassign(ctx, p.Partitions)
+		// Before the first byte is copied.
+		if err := a.Throttle(ctx, expected(&cluster, p.Partitions), e.rate); err != nil {
+			return relieve(ctx, a, err)
+		}
+		return relieve(ctx, a, a.Reassign(ctx, p.Partitions))
 	})
 	if err != nil {
 		return err
@@ -93,6 +94,22 @@ func (c *cli) execute(cmd *cobra.Command, p plan, e execution) error {
 		return err
 	}
 	return c.await(cmd)
+}
+
+// relieve takes throttles back after a refusal, if nothing moves for which they
+// are there: nobody would look for them.
+func relieve(ctx context.Context, a *client.Admin, refused error) error {
+	if refused == nil {
+		return nil
+	}
+	moving, err := a.Reassignments(ctx)
+	if err == nil && len(moving) == 0 {
+		_, err = a.Unthrottle(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; throttles may be left behind: %w", refused, err)
+	}
+	return refused
 }
 
 // expected are the moves as the cluster will list them.
