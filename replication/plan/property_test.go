@@ -218,7 +218,8 @@ func (w *world) forget() plan.Step {
 	for _, name := range w.im.DeletingTopics() {
 		gone := append([]string{znode.TopicPath(name)}, w.nodes.below(znode.TopicPath(name))...)
 		slices.Reverse(gone)
-		return plan.ForgetTopics([]plan.Remains{{Name: name, Nodes: gone, Config: true}})
+		_, config := w.nodes["/config/topics/"+name]
+		return plan.ForgetTopics([]plan.Remains{{Name: name, Nodes: gone, Config: config}})
 	}
 	return plan.Step{}
 }
