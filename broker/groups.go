@@ -75,6 +75,13 @@ func (l ledLog) Wait(ctx context.Context, end int64) error {
 	return shardError(err)
 }
 
+// Led says whether this broker still leads the partition, and its disk works. An
+// epoch that has risen meanwhile is no end of it.
+func (l ledLog) Led() bool {
+	_, err := l.leader.Settled(-1, 0)
+	return err == nil || errors.Is(err, partition.ErrNotEnoughReplicasAfterAppend)
+}
+
 // Read hands the whole log over.
 func (l ledLog) Read(ctx context.Context, visit func(batches []byte) error) error {
 	data := l.leader.Log()

@@ -3,12 +3,14 @@ package coordinator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatmq/leat/coordinator/group"
+	"github.com/leatmq/leat/coordinator/shard"
 )
 
 // classic is the type of all groups here, as ListGroups tells it.
@@ -85,7 +87,7 @@ func (g *Groups) List(req *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
 func (g *Groups) summaries() (all []group.Summary, loading bool) {
 	for _, sh := range g.shards.All() {
 		if err := sh.Again(); err != nil {
-			loading = true
+			loading = loading || errors.Is(err, shard.ErrLoading)
 			continue
 		}
 		for of := range sh.Machine.table.All() {

@@ -222,3 +222,20 @@ func TestUnreadableRecordsAreToldOf(t *testing.T) {
 	require.Contains(t, lines.String(), "could not be read")
 	require.Contains(t, lines.String(), "kind=ConsumerGroupMetadata")
 }
+
+// Where a disk has failed no order to retire comes: heartbeats need no disk, and would
+// keep members with a coordinator that is none.
+func TestALeadershipThatIsLostAnswersNobody(t *testing.T) {
+	r := start(t)
+	j := r.member()
+	require.Equal(t, group.None, r.heartbeat(j))
+	r.log.with(0, func(p *part) { p.epoch = 2 })
+	require.Equal(t, group.NotCoordinator, r.heartbeat(j))
+	require.Equal(t, int16(group.NotCoordinator), r.describe("g").ErrorCode)
+	all := r.list()
+	require.Zero(t, all.ErrorCode)
+	require.Empty(t, all.Groups)
+	r.Load(0, 2)
+	r.ready()
+	require.Eventually(t, func() bool { return r.heartbeat(j) == group.None }, 10*time.Second, time.Millisecond)
+}

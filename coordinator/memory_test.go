@@ -117,6 +117,11 @@ func (l *led) Wait(ctx context.Context, end int64) error {
 	return nil
 }
 
+func (l *led) Led() (yes bool) {
+	l.m.with(l.index, func(p *part) { yes = p.epoch <= l.epoch })
+	return yes
+}
+
 func (l *led) Read(ctx context.Context, visit func([]byte) error) error {
 	var batches [][]byte
 	var gate chan struct{}

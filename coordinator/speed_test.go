@@ -24,6 +24,7 @@ func (d *drain) Partitions() int32                              { return 1 }
 func (d *drain) Lead(int32, int32) (shard.Log, error)           { return d, nil }
 func (d *drain) Append([]byte) (int64, error)                   { d.end += 100; return d.end, nil }
 func (d *drain) Wait(context.Context, int64) error              { return nil }
+func (d *drain) Led() bool                                      { return true }
 func (d *drain) Read(context.Context, func([]byte) error) error { return nil }
 
 // quick runs a coordinator that costs nothing but its own work.

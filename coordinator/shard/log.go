@@ -13,6 +13,9 @@ type Log interface {
 	Append(batch []byte) (end int64, err error)
 	// Wait returns nil when everything below end is committed, at once when it already is.
 	Wait(ctx context.Context, end int64) error
+	// Led says whether the leadership lasts: whoever is asked what needs no append must
+	// not answer for a partition that another broker leads.
+	Led() bool
 	// Read hands over the log from its start to its end, committed or not: whole batches, in
 	// order, in pieces of any size. A piece may be used until visit returns; an error of
 	// visit ends the reading and is returned.

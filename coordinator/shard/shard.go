@@ -76,7 +76,10 @@ func (s *Shard[M]) enter() error {
 	s.mu.Lock()
 	switch s.phase {
 	case active:
-		return nil
+		if s.Writer.log.Led() {
+			return nil
+		}
+		fallthrough // the order to retire comes later, or, with a broken disk, never
 	case gone:
 		s.mu.Unlock()
 		return ErrNotLeader

@@ -101,6 +101,12 @@ func (p *paper) Wait(ctx context.Context, _ int64) error {
 
 var errLagging = errors.New("the replicas lag")
 
+func (p *paper) Led() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !errors.Is(p.fail, shard.ErrNotLeader)
+}
+
 func (p *paper) Read(_ context.Context, visit func([]byte) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
