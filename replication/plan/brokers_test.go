@@ -167,7 +167,7 @@ func TestRebalance(t *testing.T) {
 func TestUncleanEnabled(t *testing.T) {
 	im := partitionOf(image.Partition{Replicas: []int32{8, 1}, ISR: []int32{8}, Leader: -1, LeaderEpoch: 2})
 	require.Empty(t, plan.UncleanEnabled(im, nil, settings()).Writes)
-	im.Topic("t").Config["unclean.leader.election.enable"] = "true"
+	im.Topic("t").Config["unclean.leader.election.enable"] = "True"
 	require.Empty(t, plan.UncleanEnabled(im, []string{"other"}, settings()).Writes)
 	p := after(im, plan.UncleanEnabled(im, []string{"t"}, settings()))
 	require.EqualValues(t, 1, p.Leader)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/leatmq/leat/replication/image"
 	"github.com/leatmq/leat/replication/tree"
@@ -163,7 +164,7 @@ func (d *draft) electLeaderless(topics []string) {
 // uncleanAllowed says whether a topic prefers a leader to its records.
 func (d *draft) uncleanAllowed(t *image.Topic) bool {
 	if v, ok := t.Config["unclean.leader.election.enable"]; ok {
-		return v == "true"
+		return strings.EqualFold(strings.TrimSpace(v), "true") // as Kafka reads it
 	}
 	return d.s.UncleanElection
 }
