@@ -204,5 +204,6 @@ func refuse(calls []*call, err error) {
 	}
 }
 
-// fatal says whether the controller cannot go on: deposed, or without a tree.
-func fatal(err error) bool { return errors.Is(err, ErrNotController) || lost(err) }
+// fatal says whether the controller cannot go on: deposed, without a tree, or with
+// another picture than the tree's.
+func fatal(err error) bool { return isAny(err, ErrNotController, errAhead) || lost(err) }

@@ -13,6 +13,9 @@ import (
 // else has changed.
 const maxConflicts = 10
 
+// errAhead means that the picture says more than the tree.
+var errAhead = errors.New("the end of a decision could not be written")
+
 // decide carries out what f decides; again, on what the tree has now, if
 // somebody has changed it meanwhile. The error ends the term.
 func (t *term) decide(f func(im *image.Image, s plan.Settings) plan.Step) error {
@@ -63,7 +66,7 @@ func (t *term) writeLast(step plan.Step) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: %w", ErrNotController, err)
+	return fmt.Errorf("%w: %w", errAhead, err)
 }
 
 // show makes a picture the present one.

@@ -17,6 +17,7 @@ import (
 	"github.com/leatmq/leat/replication/controller"
 	"github.com/leatmq/leat/replication/plan"
 	"github.com/leatmq/leat/replication/tree"
+	"github.com/leatmq/leat/replication/znode"
 )
 
 // failing is a session on which some Multis fail.
@@ -44,6 +45,30 @@ func failingCluster(t *testing.T, n int, fail func(ops []tree.Op) error) *cluste
 			return failing{s, fail}, err
 		},
 	})
+}
+
+// TestEndOfADecisionUnwritten: what is to be written when all are told cannot be. The
+// picture says more than the tree then, so the office is given up, and whoever is next
+// finds what is left to do.
+func TestEndOfADecisionUnwritten(t *testing.T) {
+	var failures atomic.Int32
+	c := failingCluster(t, 3, func(ops []tree.Op) error {
+		if len(ops) == 2 && ops[1].Path == znode.TopicPath("t") && ops[1].Kind == tree.OpSet && failures.Add(1) == 1 {
+			return errors.New("disk full")
+		}
+		return nil
+	})
+	c.create("t", []int32{0, 1})
+	_, err := c.active().ctl.Reassign(t.Context(), []plan.Reassignment{{Ref: plan.Ref{Topic: "t"}, Replicas: []int32{1}}})
+	require.ErrorIs(t, err, controller.ErrNotController)
+	c.eventually("it is written", func() bool {
+		n, err := c.tree.Get(znode.TopicPath("t"), nil)
+		require.NoError(t, err)
+		z, err := znode.DecodeTopic(n.Data)
+		require.NoError(t, err)
+		return fmt.Sprint(z.Partitions, len(z.Removing)) == "[[1]] 0"
+	})
+	c.leads(1, "t", 0)
 }
 
 // TestHalfWritten: a write that breaks off in the middle is finished by who
