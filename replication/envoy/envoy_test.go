@@ -219,6 +219,9 @@ func TestEveryRefusalIsUnderstood(t *testing.T) {
 		&kmsg.CreateTopicsResponse{Topics: []kmsg.CreateTopicsResponseTopic{{ErrorCode: code}}},
 		&kmsg.DeleteTopicsResponse{Topics: []kmsg.DeleteTopicsResponseTopic{{ErrorCode: code}}},
 		&kmsg.CreatePartitionsResponse{Topics: []kmsg.CreatePartitionsResponseTopic{{ErrorCode: code}}},
+		// A topic that is named twice is refused by any broker.
+		&kmsg.CreateTopicsResponse{Topics: []kmsg.CreateTopicsResponseTopic{{ErrorCode: kerr.InvalidRequest.Code}, {ErrorCode: code}, {ErrorCode: kerr.InvalidRequest.Code}}},
+		&kmsg.DeleteTopicsResponse{Topics: []kmsg.DeleteTopicsResponseTopic{{ErrorCode: kerr.InvalidRequest.Code}, {ErrorCode: code}}},
 	} {
 		calls := 0
 		r := &rig{active: true}

@@ -25,19 +25,28 @@ func refuses(answer kmsg.Response) bool {
 	case *kmsg.ElectLeadersResponse:
 		code = electLeadersCode(a)
 	case *kmsg.CreateTopicsResponse:
-		if len(a.Topics) > 0 {
-			code = a.Topics[0].ErrorCode
+		for i := range a.Topics {
+			code = worse(code, a.Topics[i].ErrorCode)
 		}
 	case *kmsg.DeleteTopicsResponse:
-		if len(a.Topics) > 0 {
-			code = a.Topics[0].ErrorCode
+		for i := range a.Topics {
+			code = worse(code, a.Topics[i].ErrorCode)
 		}
 	case *kmsg.CreatePartitionsResponse:
-		if len(a.Topics) > 0 {
-			code = a.Topics[0].ErrorCode
+		for i := range a.Topics {
+			code = worse(code, a.Topics[i].ErrorCode)
 		}
 	}
 	return code == kerr.NotController.Code
+}
+
+// worse is NOT_CONTROLLER if one of two codes is: what is wrong with a topic in
+// itself is said by any broker.
+func worse(a, b int16) int16 {
+	if a == kerr.NotController.Code {
+		return a
+	}
+	return b
 }
 
 // electLeadersCode is the error of the whole, which version 0 says of each
