@@ -414,3 +414,23 @@ func TestEndOfRun(t *testing.T) {
 		require.True(t, slices.Equal(p.take(), nil))
 	})
 }
+
+// TestComposeSaysItOnce: of two orders about one partition the later is told, and that
+// the replica is new if either says so.
+func TestComposeSaysItOnce(t *testing.T) {
+	im := image.Empty().With(image.Changes{Brokers: []image.Broker{{ID: 1}, {ID: 2}}})
+	order := func(broker, partition, epoch int32, fresh bool) plan.Order {
+		return plan.Order{Kind: plan.Assign, Broker: broker, Topic: "t", Partition: partition, New: fresh,
+			State: image.Partition{Leader: 1, LeaderEpoch: epoch, PartitionEpoch: epoch}}
+	}
+	batches := channel.Compose(channel.Situation{Before: im, After: im}, []plan.Order{
+		order(1, 0, 1, true), order(2, 0, 1, false), order(1, 3, 7, false), order(1, 0, 2, false), order(2, 0, 2, false),
+	}, nil)
+	var told []string
+	for _, b := range batches {
+		for _, p := range b.LeaderAndISR.TopicStates[0].PartitionStates {
+			told = append(told, fmt.Sprintf("%d: t-%d epoch %d new %t", b.Broker, p.Partition, p.LeaderEpoch, p.IsNew))
+		}
+	}
+	require.Equal(t, []string{"1: t-0 epoch 2 new true", "1: t-3 epoch 7 new false", "2: t-0 epoch 2 new false"}, told)
+}

@@ -74,9 +74,17 @@ type place struct {
 	topic  string
 }
 
-// roles composes LeaderAndIsr requests.
+// slot finds a partition's.
+type slot struct {
+	place
+	partition int32
+}
+
+// roles composes LeaderAndIsr requests. Where what was decided one after the other is
+// told at once, the later counts: a broker takes only the first that a request says of
+// a partition.
 func (c *composer) roles(orders []plan.Order) {
-	at := map[place]int{}
+	at, rows := map[place]int{}, make(map[slot]int, len(orders))
 	for i := range orders {
 		o := &orders[i]
 		if o.Kind != plan.Assign {
@@ -100,8 +108,14 @@ func (c *composer) roles(orders []plan.Order) {
 			at[key] = k
 			q.TopicStates = append(q.TopicStates, kmsg.LeaderAndISRRequestTopicState{Topic: o.Topic, TopicID: o.TopicID})
 		}
-		t := &q.TopicStates[k]
-		t.PartitionStates = append(t.PartitionStates, roleOf(o))
+		t, r := &q.TopicStates[k], roleOf(o)
+		slot := slot{key, o.Partition}
+		if i, twice := rows[slot]; twice {
+			t.PartitionStates[i] = joinRoles(&t.PartitionStates[i], &r)
+			continue
+		}
+		rows[slot] = len(t.PartitionStates)
+		t.PartitionStates = append(t.PartitionStates, r)
 	}
 	for _, b := range c.batches {
 		b.LeaderAndISR.LiveLeaders = c.liveLeaders(b.LeaderAndISR)

@@ -298,6 +298,7 @@ func (b *broker) stale(epoch int32) int16 {
 }
 
 func (b *broker) obeyRoles(q *kmsg.LeaderAndISRRequest, a *kmsg.LeaderAndISRResponse) {
+	taken := map[plan.Ref]bool{}
 	for _, ts := range q.TopicStates {
 		b.ids[ts.Topic] = ts.TopicID
 		row := kmsg.NewLeaderAndISRResponseTopic()
@@ -306,7 +307,9 @@ func (b *broker) obeyRoles(q *kmsg.LeaderAndISRRequest, a *kmsg.LeaderAndISRResp
 			ref := plan.Ref{Topic: ts.Topic, Partition: p.Partition}
 			cell := kmsg.NewLeaderAndISRResponseTopicPartition()
 			cell.Partition = p.Partition
-			if b.broken[ref] || p.Leader == b.id && b.cannotLead != nil && b.cannotLead(ref) {
+			if taken[ref] { // only the first counts
+				cell.ErrorCode = kerr.StaleControllerEpoch.Code
+			} else if taken[ref] = true; b.broken[ref] || p.Leader == b.id && b.cannotLead != nil && b.cannotLead(ref) {
 				cell.ErrorCode = b.code
 			} else {
 				b.roles[ref] = role{p.Leader, p.LeaderEpoch, p.ZKVersion, fmt.Sprint(p.ISR), p.IsNew}

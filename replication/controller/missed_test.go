@@ -179,36 +179,66 @@ func TestControllerBackAtOnce(t *testing.T) {
 	})
 }
 
+// whileBusy has calls wait at the same time, in this order, until all of them do.
+func (c *cluster) whileBusy(calls ...func()) {
+	up := c.active()
+	busy, held := make(chan struct{}), make(chan struct{})
+	hold := func() { close(busy); <-held }
+	c.validate.Store(&hold)
+	var running sync.WaitGroup
+	running.Go(func() {
+		_, err := up.ctl.CreateTopics(c.t.Context(), []plan.TopicSpec{spec("busy", 1)}, controller.CreateOptions{})
+		assert.NoError(c.t, err)
+	})
+	<-busy
+	for i, call := range calls {
+		running.Go(call)
+		c.eventually("it waits", func() bool { return up.ctl.Standing().Waiting == i+1 })
+	}
+	close(held)
+	running.Wait()
+}
+
 // TestCreatedAndDeletedAtOnce: two calls that wait at the same time, the later of
 // which deletes what the earlier one creates. Brokers hear of both.
 func TestCreatedAndDeletedAtOnce(t *testing.T) {
 	c := newCluster(t, 2)
 	up := c.active()
-	busy, held := make(chan struct{}), make(chan struct{})
-	hold := func() { close(busy); <-held }
-	c.validate.Store(&hold)
-	var calls sync.WaitGroup
-	create := func(name string) {
-		results, err := up.ctl.CreateTopics(t.Context(), []plan.TopicSpec{{Name: name, Partitions: 2, Replication: 2}}, controller.CreateOptions{})
+	c.whileBusy(func() {
+		results, err := up.ctl.CreateTopics(t.Context(), []plan.TopicSpec{{Name: "t", Partitions: 2, Replication: 2}}, controller.CreateOptions{})
 		assert.NoError(t, err)
 		assert.NoError(t, results[0].Err)
-	}
-	calls.Go(func() { create("first") })
-	<-busy
-	calls.Go(func() { create("t") })
-	c.eventually("one waits", func() bool { return up.ctl.Standing().Waiting == 1 })
-	calls.Go(func() {
+	}, func() {
 		results, err := up.ctl.DeleteTopics(t.Context(), []plan.TopicRef{{Name: "t"}})
 		assert.NoError(t, err)
 		assert.NoError(t, results[0].Err)
 	})
-	c.eventually("both wait", func() bool { return up.ctl.Standing().Waiting == 2 })
-	close(held)
-	calls.Wait()
 	require.False(t, c.exists(znode.TopicPath("t")))
 	require.False(t, c.exists(znode.DeleteTopicPath("t")))
 	for _, b := range c.brokers {
 		_, has := b.role("t", 0)
 		require.False(t, has)
 	}
+}
+
+// TestChangedTwiceAtOnce: two brokers stop at the same time; what is decided of a
+// partition last is what brokers hear.
+func TestChangedTwiceAtOnce(t *testing.T) {
+	c := newCluster(t, 3)
+	up := c.active()
+	a, b := c.brokers[(up.id+1)%3], c.brokers[(up.id+2)%3]
+	c.create("t", []int32{a.id, b.id, up.id})
+	stop := func(b *broker) func() {
+		return func() {
+			remaining, err := up.ctl.ControlledShutdown(t.Context(), b.id, b.m.Epoch())
+			assert.NoError(t, err)
+			assert.Empty(t, remaining)
+		}
+	}
+	c.whileBusy(stop(a), stop(b))
+	s, version := c.state("t", 0)
+	require.Equal(t, []int32{up.id}, s.ISR)
+	require.EqualValues(t, 2, s.LeaderEpoch)
+	r, _ := up.role("t", 0)
+	require.Equal(t, role{leader: up.id, epoch: 2, partitionEpoch: version, isr: fmt.Sprint(s.ISR)}, r)
 }
