@@ -53,7 +53,7 @@ func TestCommitIsPartedByWhatExists(t *testing.T) {
 
 	answer := kmsg.NewPtrOffsetCommitResponse()
 	answer.Topics = append(answer.Topics, kmsg.OffsetCommitResponseTopic{Topic: "t"})
-	refuseCommits(answer, []kmsg.OffsetCommitRequestTopic{unknown, missing})
+	refuseCommits(answer, []kmsg.OffsetCommitRequestTopic{unknown, missing}, 3)
 	require.Len(t, answer.Topics, 2)
 	require.Equal(t, "t", answer.Topics[0].Topic)
 	require.EqualValues(t, 3, answer.Topics[0].Partitions[1].ErrorCode)

@@ -36,7 +36,11 @@ func (a *API) offsetCommit(ctx context.Context, r *server.Request, q *kmsg.Offse
 	default:
 		out = a.Groups.OffsetCommit(ctx, known)
 	}
-	refuseCommits(out, refused)
+	code := kerr.UnknownTopicOrPartition.Code
+	if a.uninformed() { // consumers end at the other
+		code = kerr.CoordinatorLoadInProgress.Code
+	}
+	refuseCommits(out, refused, code)
 	return out, nil
 }
 
@@ -92,9 +96,9 @@ func splitCommit(im *image.Image, t *kmsg.OffsetCommitRequestTopic) (there, miss
 	return there, missing
 }
 
-// refuseCommits adds the partitions that do not exist to the answer, each topic
-// in one place.
-func refuseCommits(out *kmsg.OffsetCommitResponse, refused []kmsg.OffsetCommitRequestTopic) {
+// refuseCommits adds the partitions that do not exist to the answer with a code,
+// each topic in one place.
+func refuseCommits(out *kmsg.OffsetCommitResponse, refused []kmsg.OffsetCommitRequestTopic, code int16) {
 	if len(refused) == 0 {
 		return
 	}
@@ -110,7 +114,7 @@ func refuseCommits(out *kmsg.OffsetCommitResponse, refused []kmsg.OffsetCommitRe
 			out.Topics = append(out.Topics, kmsg.OffsetCommitResponseTopic{Topic: t.Topic})
 		}
 		for _, p := range t.Partitions {
-			addCommitted(&out.Topics[i], p.Partition, kerr.UnknownTopicOrPartition.Code)
+			addCommitted(&out.Topics[i], p.Partition, code)
 		}
 	}
 }

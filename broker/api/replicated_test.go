@@ -283,3 +283,22 @@ func TestANewLeaderGivesNoLatestOffsetYet(t *testing.T) {
 	follower.ReplicaID = 2
 	require.EqualValues(t, 3, listed(ask[*kmsg.ListOffsetsResponse](c, 9, follower)).Offset)
 }
+
+// What a broker has not been told of may exist: it does not deny a consumer the
+// topic that it reads.
+func TestCommitsAreNotDeniedWhatMayExist(t *testing.T) {
+	know := make(chan struct{})
+	n := startWith(t, options{cluster: of(know), settings: map[string]string{"leat.metadata.wait.ms": "0"}})
+	c := n.connect()
+	commit := func() int16 {
+		q := kmsg.NewPtrOffsetCommitRequest()
+		topic := kmsg.NewOffsetCommitRequestTopic()
+		topic.Topic = "t"
+		topic.Partitions = append(topic.Partitions, kmsg.NewOffsetCommitRequestTopicPartition())
+		q.Group, q.Topics = "g", append(q.Topics, topic)
+		return ask[*kmsg.OffsetCommitResponse](c, 8, q).Topics[0].Partitions[0].ErrorCode
+	}
+	require.Equal(t, kerr.CoordinatorLoadInProgress.Code, commit())
+	close(know)
+	require.Equal(t, kerr.UnknownTopicOrPartition.Code, commit())
+}
