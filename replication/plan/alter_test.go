@@ -270,4 +270,7 @@ func TestReassignFound(t *testing.T) {
 	require.Equal(t, rs[:1], plan.ReassignLeft(im, rs))
 	_, im = move(t, im, []int32{0, 1})
 	require.Empty(t, plan.ReassignLeft(im, rs), "asked for anew in another way")
+	step, results = plan.ReassignFound(im, []plan.Reassignment{{Ref: plan.Ref{Topic: "t"}}}, settings())
+	require.ErrorIs(t, results[0].Err, plan.ErrInvalidAssignment, "a node that names no replicas cancels nothing")
+	require.Empty(t, step.Writes)
 }

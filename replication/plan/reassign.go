@@ -202,11 +202,18 @@ func CompleteReassignments(im *image.Image, refs []Ref, s Settings) Step {
 }
 
 // ReassignFound decides about /admin/reassign_partitions, which older tools
-// write. Unlike Reassign it takes targets that are not alive, as Kafka does.
+// write. Unlike Reassign it takes targets that are not alive, as Kafka does, and
+// cancels nothing: who names no replicas is refused.
 // What remains of the node afterwards is ReassignLeft.
 func ReassignFound(im *image.Image, rs []Reassignment, s Settings) (Step, []ElectResult) {
 	d := newDraft(im, s)
 	d.anyTarget = true
+	rs = slices.Clone(rs)
+	for i := range rs {
+		if rs[i].Replicas == nil {
+			rs[i].Replicas = []int32{}
+		}
+	}
 	results := d.reassignAll(rs)
 	return d.finish(), results
 }
