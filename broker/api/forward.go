@@ -93,9 +93,8 @@ func (a *API) autoCreate(ctx context.Context, names []string) ([]plan.TopicResul
 	if a.Cluster == nil {
 		return a.Controller.AutoCreate(ctx, names)
 	}
-	ctx, cancel := a.impatience.bound(ctx, a.Now())
-	defer cancel()
-	defer a.impatience.learn(ctx, a.Now)
+	ctx, end := a.impatience.bound(ctx, a.Now)
+	defer end()
 	got, err := a.Cluster.Ask(ctx, a.autoCreateRequest(names))
 	if err != nil {
 		return nil, err

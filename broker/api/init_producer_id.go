@@ -29,10 +29,9 @@ func (a *API) initProducerID(ctx context.Context, _ *server.Request, q *kmsg.Ini
 		return out, nil
 	}
 	if a.Cluster != nil {
-		bound, cancel := a.impatience.bound(ctx, a.Now())
-		defer cancel()
-		defer a.impatience.learn(bound, a.Now)
-		ctx = bound
+		bounded, end := a.impatience.bound(ctx, a.Now)
+		defer end()
+		ctx = bounded
 	}
 	id, err := a.producerIDs.next(ctx, a.ProducerIDs)
 	if err != nil {
