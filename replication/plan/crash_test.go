@@ -162,3 +162,23 @@ func (w *world) unclean() plan.Step {
 	step, _ := plan.ElectLeaders(w.im, plan.Unclean, []plan.Ref{w.ref()}, w.s)
 	return step
 }
+
+// TestWhoIsBackIsToldToGo: a broker that counts as gone first, for it has registered
+// anew, may be the one that a reassignment takes the partition from. Nobody would tell
+// it later.
+func TestWhoIsBackIsToldToGo(t *testing.T) {
+	brokers := []image.Broker{{ID: 0, Epoch: 20}, {ID: 1, Epoch: 10}, {ID: 2, Epoch: 10}}
+	im := partitionOf(image.Partition{
+		Replicas: []int32{1, 2, 0}, Adding: []int32{1, 2}, Removing: []int32{0},
+		ISR: []int32{0, 1, 2}, Leader: 0, LeaderEpoch: 5, PartitionEpoch: 3,
+	})
+	found := im.With(image.Changes{Brokers: brokers})
+	bounced, _ := plan.BrokersChanged(im, brokers, settings())
+	for name, step := range map[string]plan.Step{
+		"a new controller": plan.Recover(found, plan.Read{Written: map[plan.Ref]int64{{Topic: "t"}: 15}}, settings()),
+		"the same":         bounced,
+	} {
+		require.Equal(t, []int32{1, 2}, after(im, step).Replicas, name)
+		require.Contains(t, ordered(step), "broker 0: delete t-0", name)
+	}
+}

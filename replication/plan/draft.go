@@ -228,14 +228,15 @@ func (d *draft) tellAll(t *image.Topic, number int32) {
 	}
 }
 
-// stop has a broker give up its part in a partition.
+// stop has a broker give up its part in a partition. Also one that counts as gone for
+// the time being: nobody tells it later.
 func (d *draft) stop(kind OrderKind, t *image.Topic, number, broker int32) {
 	ref := Ref{Topic: t.Name, Partition: number}
 	if d.stops == nil {
 		d.stops = map[Ref][]int32{}
 	}
 	d.stops[ref] = append(d.stops[ref], broker)
-	if d.registered(broker) {
+	if _, there := d.im.Broker(broker); there {
 		d.order(Order{Kind: kind, Broker: broker, Topic: t.Name, Partition: number, TopicID: t.ID, State: t.Partitions[number]})
 	}
 }
