@@ -246,7 +246,19 @@ func (w *world) elect() plan.Step {
 
 // succeed has a new controller take office, who knows only the tree.
 func (w *world) succeed() plan.Step {
-	return plan.Recover(w.im, plan.Read{}, w.s)
+	return plan.Recover(w.im, w.read(), w.s)
+}
+
+// read is what a new controller may find beside the states: some of them are older than
+// registrations of those in sync.
+func (w *world) read() plan.Read {
+	written := map[plan.Ref]int64{}
+	for _, t := range w.im.Topics() {
+		for p := range t.Partitions {
+			written[plan.Ref{Topic: t.Name, Partition: int32(p)}] = rapid.Int64Range(-1, w.next).Draw(w.r, "written")
+		}
+	}
+	return plan.Read{Written: written}
 }
 
 // TestAnyEvents: whatever happens in whatever order, the rules hold.
