@@ -85,10 +85,10 @@ func firstDirtyAfter(t *testing.T, cleaned int, change func(*testing.T, *world, 
 	l := createAs(t, s, part("t", 0), func(c *log.Config) { *c = compacted })
 	fill(t, l, "v", cleaned)
 	require.NoError(t, l.Flush(int64(cleaned)))
-	run(t, s, func() { time.Sleep(20 * time.Second) })
+	run(t, s, func() { later(20 * time.Second) })
 	c.offered = nil
 	s = change(t, w, s, l)
-	run(t, s, func() { time.Sleep(20 * time.Second) })
+	run(t, s, func() { later(20 * time.Second) })
 	require.NotEmpty(t, c.offered)
 	require.EqualValues(t, 20, c.offered[len(c.offered)-1].FirstDirty, "then it is clean")
 	w.close(s)
@@ -114,7 +114,7 @@ func TestCutWhileItIsCleaned(t *testing.T) {
 		w.o.Clean = c.clean
 		s = w.open()
 		fill(t, createAs(t, s, part("t", 0), func(c *log.Config) { c.Compact, c.Delete = true, false }), "v", 8)
-		run(t, s, func() { time.Sleep(time.Minute) })
+		run(t, s, func() { later(time.Minute) })
 		require.Len(t, offered, 2)
 		require.LessOrEqual(t, offered[1], int64(5))
 		w.close(s)

@@ -63,7 +63,7 @@ func TestFailedDiskTakesItsDirectoryOffline(t *testing.T) {
 			require.Error(t, err, "a log of the directory whose own files did not fail yet")
 			require.ErrorIs(t, s.Delete(part("t", 0)), dir.ErrOffline)
 			fill(t, good, "v", 3)
-			time.Sleep(10 * time.Minute)
+			later(10 * time.Minute)
 			require.Equal(t, int32(1), told.Load())
 		})
 		require.Equal(t, 1, w.said.count("level=ERROR", "offline"), "one loud line")
@@ -128,7 +128,7 @@ func TestLowDisk(t *testing.T) {
 			var err error
 			for err == nil {
 				_, err = write(l, strings.Repeat("x", 16<<10))
-				time.Sleep(time.Second)
+				later(time.Second)
 			}
 			require.ErrorIs(t, err, log.ErrNoSpace)
 			free, total, freeErr := s.Dirs()[0].Space()
@@ -141,7 +141,7 @@ func TestLowDisk(t *testing.T) {
 			require.NotEmpty(t, values(t, l), "reading goes on")
 
 			require.NoError(t, s.Delete(part("t", 0)))
-			time.Sleep(65 * time.Second)
+			later(65 * time.Second)
 			other, _ := s.Get(part("u", 0))
 			_, err = write(other, "v")
 			require.NoError(t, err, "there is space again")

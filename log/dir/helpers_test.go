@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,6 +102,12 @@ func run(t *testing.T, s *dir.Set, do func()) {
 	do()
 	stop()
 	require.NoError(t, <-done)
+}
+
+// later lets virtual time pass, and whoever else wakes at that instant be done first.
+func later(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 func part(topic string, index int32) checkpoint.Partition {

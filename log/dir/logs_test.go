@@ -96,9 +96,9 @@ func TestDelete(t *testing.T) {
 
 		fill(t, create(t, s, p), "new", 1)
 		run(t, s, func() {
-			time.Sleep(59 * time.Second)
+			later(59 * time.Second)
 			require.Len(t, deletedDirs(t, w), 1, "file.delete.delay.ms is not over")
-			time.Sleep(3 * time.Second)
+			later(3 * time.Second)
 			require.Empty(t, deletedDirs(t, w))
 		})
 		l, ok = s.Get(p)
@@ -137,7 +137,7 @@ func TestDeletionGoesOnAfterRestart(t *testing.T) {
 		s = w.open()
 		require.Len(t, deletedDirs(t, w), 1)
 		run(t, s, func() {
-			time.Sleep(62 * time.Second)
+			later(62 * time.Second)
 			require.Empty(t, deletedDirs(t, w))
 		})
 		w.close(s)

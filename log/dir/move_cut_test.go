@@ -92,7 +92,7 @@ func TestMoveOfALogThatIsCut(t *testing.T) {
 				}
 				require.NoError(t, s.Move(part("t", 0), "/b"))
 				run(t, s, func() {
-					time.Sleep(5 * time.Second)
+					later(5 * time.Second)
 					for i := range 10 {
 						want = append(want, fmt.Sprintf("old %02d", 10+i))
 					}
@@ -113,12 +113,11 @@ func TestMoveOfALogThatIsCut(t *testing.T) {
 						writeAt(t, source, 0, v)
 					}
 					disk.read.Store(&hook)
-					time.Sleep(5 * time.Second)
-					synctest.Wait()
+					later(5 * time.Second)
 					disk.read.Store(nil)
 					require.True(t, cut)
 					ready.Store(true)
-					time.Sleep(5 * time.Second)
+					later(5 * time.Second)
 				})
 				require.Equal(t, "/b", where(s))
 				require.Equal(t, want, values(t, r.log), "cut to %d, half %d", to, half)

@@ -91,14 +91,14 @@ func TestMove(t *testing.T) {
 		run(t, s, func() {
 			for i := range 20 {
 				require.NoError(t, r.write(fmt.Sprint("v", 50+i)))
-				time.Sleep(time.Second)
+				later(time.Second)
 			}
 			require.Equal(t, "/b", where(s))
 			require.Equal(t, "/b/t-0", r.log.Dir())
 			require.Equal(t, "/b", r.dir.Path())
 			require.Equal(t, numbered(70)[3:], values(t, r.log))
 			require.Equal(t, changed, r.log.Config())
-			time.Sleep(time.Minute)
+			later(time.Minute)
 			require.Empty(t, deletedIn(t, w, "/a"), "the old files are gone")
 		})
 		w.disk.Crash()
@@ -135,7 +135,7 @@ func TestMoveKeepsWhatIsNotInRecords(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.log.AssignEpoch(5))
 		require.NoError(t, s.Move(part("t", 0), "/b"))
-		run(t, s, func() { time.Sleep(5 * time.Second) })
+		run(t, s, func() { later(5 * time.Second) })
 		require.Equal(t, "/b", where(s))
 		require.Equal(t, int32(5), r.log.LatestEpoch())
 		epoch, end := r.log.EndOffsetForEpoch(2)
@@ -181,9 +181,9 @@ func TestMoveCancelled(t *testing.T) {
 		require.Len(t, deletedIn(t, w, "/b"), 1)
 		require.NoError(t, s.Move(part("t", 0), "/b"))
 		run(t, s, func() {
-			time.Sleep(5 * time.Second)
+			later(5 * time.Second)
 			require.Equal(t, "/b", where(s))
-			time.Sleep(time.Minute)
+			later(time.Minute)
 			require.Empty(t, deletedIn(t, w, "/b"))
 		})
 		require.Equal(t, numbered(5), values(t, r.log))
@@ -217,7 +217,7 @@ func TestMoveFollowsRetention(t *testing.T) {
 		require.NoError(t, r.log.SetStartOffset(7))
 		_, err := r.log.ApplyRetention(time.Now(), 10)
 		require.NoError(t, err)
-		run(t, s, func() { time.Sleep(5 * time.Second) })
+		run(t, s, func() { later(5 * time.Second) })
 		require.Equal(t, "/b", where(s))
 		require.Equal(t, numbered(10)[7:], values(t, r.log))
 		w.close(s)
@@ -247,11 +247,11 @@ func TestMovedLogIsNotCleaned(t *testing.T) {
 		fill(t, r.log, "v", 5)
 		require.NoError(t, s.Move(part("t", 0), "/b"))
 		run(t, s, func() {
-			time.Sleep(10 * time.Minute)
+			later(10 * time.Minute)
 			require.Zero(t, cleaned.Load())
 			require.Equal(t, 1, w.said.count("not yet"), "said once")
 			require.NoError(t, s.Move(part("t", 0), "/a"))
-			time.Sleep(time.Minute)
+			later(time.Minute)
 			require.Positive(t, cleaned.Load())
 		})
 		w.close(s)
@@ -272,9 +272,9 @@ func TestMoveRate(t *testing.T) {
 		}
 		require.NoError(t, s.Move(part("t", 0), "/b"))
 		run(t, s, func() {
-			time.Sleep(90 * time.Second)
+			later(90 * time.Second)
 			require.Equal(t, "/a, /b future=true", where(s))
-			time.Sleep(20 * time.Second)
+			later(20 * time.Second)
 			require.Equal(t, "/b", where(s))
 		})
 		w.close(s)
@@ -298,7 +298,7 @@ func TestMoveResumes(t *testing.T) {
 				s = w.reopen(s)
 				r.log, _ = s.Get(part("t", 0))
 				require.NoError(t, s.Move(part("t", 0), "/b"))
-				run(t, s, func() { time.Sleep(time.Minute) })
+				run(t, s, func() { later(time.Minute) })
 				switch how {
 				case "closed":
 					w.close(s)
@@ -312,7 +312,7 @@ func TestMoveResumes(t *testing.T) {
 				require.Equal(t, int64(5), s.Dirs()[1].Logs()[0].Log.EndOffset(), "what was copied stays")
 				r.log, _ = s.Get(part("t", 0))
 				allowed = true
-				run(t, s, func() { time.Sleep(5 * time.Second) })
+				run(t, s, func() { later(5 * time.Second) })
 				require.Equal(t, "/b", where(s))
 				require.Equal(t, numbered(5), values(t, r.log))
 				w.close(s)
@@ -329,7 +329,7 @@ func TestStaleCopyBeginsAnew(t *testing.T) {
 		w.o.Swap = func(checkpoint.Partition, func() (*log.Log, *dir.Dir, error)) error { return errors.New("not yet") }
 		s = w.reopen(s)
 		require.NoError(t, s.Move(part("t", 0), "/b"))
-		run(t, s, func() { time.Sleep(time.Minute) })
+		run(t, s, func() { later(time.Minute) })
 		w.close(s)
 
 		w.paths = []string{"/a"}
@@ -342,7 +342,7 @@ func TestStaleCopyBeginsAnew(t *testing.T) {
 		w.paths = []string{"/a", "/b"}
 		w.o.Swap = r.swap
 		s = w.open()
-		run(t, s, func() { time.Sleep(5 * time.Second) })
+		run(t, s, func() { later(5 * time.Second) })
 		require.Equal(t, "/b", where(s))
 		require.Equal(t, []string{"v0", "v1", "v2", "other0", "other1", "other2", "other3"}, values(t, r.log))
 		w.close(s)

@@ -59,13 +59,13 @@ func TestRetentionRuns(t *testing.T) {
 		writeNow(t, l, "k", "old")
 		require.NoError(t, l.Roll())
 		run(t, s, func() {
-			time.Sleep(50 * time.Minute)
+			later(50 * time.Minute)
 			writeNow(t, l, "k", "new")
 			require.Equal(t, int64(0), l.StartOffset())
-			time.Sleep(16 * time.Minute)
+			later(16 * time.Minute)
 			require.Equal(t, int64(1), l.StartOffset(), "the first segment is over an hour old")
 			require.Equal(t, []string{"new"}, values(t, l))
-			time.Sleep(2 * time.Minute)
+			later(2 * time.Minute)
 			for _, name := range names(t, w.disk, "/data/t-0") {
 				require.NotContains(t, name, ".deleted", "file.delete.delay.ms is over too")
 			}
@@ -82,7 +82,7 @@ func TestRetentionWaitsForTheHighWatermark(t *testing.T) {
 		writeNow(t, l, "k", "v")
 		require.NoError(t, l.Roll())
 		run(t, s, func() {
-			time.Sleep(time.Hour)
+			later(time.Hour)
 			require.Equal(t, int64(0), l.StartOffset())
 		})
 		w.close(s)
@@ -98,14 +98,14 @@ func TestFlushMsRuns(t *testing.T) {
 		run(t, s, func() {
 			fill(t, soon, "v", 3)
 			fill(t, never, "v", 3)
-			time.Sleep(15 * time.Second)
+			later(15 * time.Second)
 			require.Equal(t, int64(0), soon.RecoveryPoint())
-			time.Sleep(10 * time.Second)
+			later(10 * time.Second)
 			require.Equal(t, int64(3), soon.RecoveryPoint())
-			time.Sleep(10 * time.Minute)
+			later(10 * time.Minute)
 			require.Equal(t, int64(0), never.RecoveryPoint())
 			before := w.disk.Changes()
-			time.Sleep(10 * time.Minute)
+			later(10 * time.Minute)
 			require.Equal(t, before, w.disk.Changes(), "an idle broker leaves its disk alone")
 		})
 		w.close(s)
@@ -133,12 +133,12 @@ func TestCheckpointsRun(t *testing.T) {
 			return o
 		}
 		run(t, s, func() {
-			time.Sleep(6 * time.Second)
+			later(6 * time.Second)
 			require.Equal(t, int64(5), read(checkpoint.HighWatermarkFile))
 			require.NoError(t, l.Flush(5))
 			require.NoError(t, l.SetStartOffset(2))
 			require.Equal(t, int64(-1), read(checkpoint.RecoveryPointFile))
-			time.Sleep(90 * time.Second)
+			later(90 * time.Second)
 			require.Equal(t, int64(5), read(checkpoint.RecoveryPointFile))
 			require.Equal(t, int64(2), read(checkpoint.LogStartFile))
 		})
@@ -157,9 +157,9 @@ func TestProducersExpire(t *testing.T) {
 		_, err = l.Append(set, log.AppendOptions{ProduceVersion: 9})
 		require.NoError(t, err)
 		run(t, s, func() {
-			time.Sleep(50 * time.Minute)
+			later(50 * time.Minute)
 			require.Len(t, l.Producers(), 1)
-			time.Sleep(30 * time.Minute)
+			later(30 * time.Minute)
 			require.Empty(t, l.Producers())
 		})
 		w.close(s)
@@ -223,7 +223,7 @@ func TestCleanerIsOfferedCompactedLogs(t *testing.T) {
 			fill(t, l, "v", 4)
 		}
 		run(t, s, func() {
-			time.Sleep(20 * time.Second)
+			later(20 * time.Second)
 			m, err := checkpoint.ReadOffsets(w.disk, "/data/"+checkpoint.CleanerFile)
 			require.NoError(t, err)
 			require.Equal(t, map[checkpoint.Partition]int64{part("good", 0): 4}, m)
@@ -231,12 +231,12 @@ func TestCleanerIsOfferedCompactedLogs(t *testing.T) {
 			n := c.offers(part("bad", 0))
 			require.Positive(t, n)
 			require.Equal(t, 1, w.said.count("level=ERROR", "bad-0"))
-			time.Sleep(time.Minute)
+			later(time.Minute)
 			require.Equal(t, n, c.offers(part("bad", 0)), "not offered again")
 		})
 		s = w.reopen(s)
 		run(t, s, func() {
-			time.Sleep(20 * time.Second)
+			later(20 * time.Second)
 			c.mu.Lock()
 			last := c.offered[len(c.offered)-1]
 			c.mu.Unlock()
@@ -264,7 +264,7 @@ func TestDeletedLogCannotBeClaimed(t *testing.T) {
 		}
 		s = w.open()
 		createAs(t, s, part("t", 0), func(c *log.Config) { c.Compact = true })
-		run(t, s, func() { time.Sleep(time.Minute) })
+		run(t, s, func() { later(time.Minute) })
 		require.True(t, asked)
 		w.close(s)
 	})
@@ -289,11 +289,11 @@ func TestDeletionStopsCleaning(t *testing.T) {
 		l := createAs(t, s, part("t", 0), func(c *log.Config) { c.Compact = true })
 		fill(t, l, "v", 4)
 		run(t, s, func() {
-			time.Sleep(time.Minute)
+			later(time.Minute)
 			require.False(t, ended)
 			require.NoError(t, s.Delete(part("t", 0)))
 			require.True(t, ended)
-			time.Sleep(time.Hour)
+			later(time.Hour)
 			require.Equal(t, 1, c.offers(part("t", 0)))
 		})
 		w.close(s)
