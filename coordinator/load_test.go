@@ -159,9 +159,11 @@ func TestLoadingThatFailsBeginsAgain(t *testing.T) {
 		r := over(t, m)
 		r.Load(0, 1)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		require.EqualValues(t, group.LoadInProgress, r.join().ErrorCode)
 		m.with(0, func(p *part) { p.unread = nil })
 		time.Sleep(time.Second)
+		synctest.Wait()
 		require.Zero(t, r.join().ErrorCode)
 	})
 }

@@ -249,9 +249,11 @@ func TestLoadingIsTriedAgain(t *testing.T) {
 		s.Load(3, 1)
 		s.Load(4, -1)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.ErrorIs(t, add(s, 5), shard.ErrLoading)
 		p.set(nil)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		require.NoError(t, add(s, 5))
 	})
 }
