@@ -103,8 +103,8 @@ func replicated(name string, members int, leaders ...int) kmsg.CreateTopicsReque
 	return t
 }
 
-// create makes topics that are the cluster's only ones, and waits until all their
-// replicas are in sync.
+// create makes topics that are the cluster's only ones, and waits until every broker
+// knows that all their replicas are in sync: so it knows its own part, too.
 func create(ctx context.Context, client *kgo.Client, topics ...kmsg.CreateTopicsRequestTopic) error {
 	if len(topics) == 0 {
 		return nil
@@ -125,27 +125,30 @@ func create(ctx context.Context, client *kgo.Client, topics ...kmsg.CreateTopics
 	for _, t := range topics {
 		partitions += len(t.ReplicaAssignment)
 	}
-	err = await(ctx, client, func(m *kmsg.MetadataResponse) bool {
-		inSync := 0
-		for _, t := range m.Topics {
-			for _, p := range t.Partitions {
-				if len(p.ISR) == len(p.Replicas) {
-					inSync++
-				}
-			}
+	for _, broker := range client.DiscoveredBrokers() {
+		if err := await(ctx, broker, func(m *kmsg.MetadataResponse) bool { return inSync(m) == partitions }); err != nil {
+			return fmt.Errorf("waiting for %d partitions with all replicas in sync: %w", partitions, err)
 		}
-		return inSync == partitions
-	})
-	if err != nil {
-		return fmt.Errorf("waiting for %d partitions with all replicas in sync: %w", partitions, err)
 	}
 	return nil
 }
 
+// inSync counts the partitions that have all their replicas in sync.
+func inSync(m *kmsg.MetadataResponse) (n int) {
+	for _, t := range m.Topics {
+		for _, p := range t.Partitions {
+			if len(p.ISR) == len(p.Replicas) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // await asks for metadata until it is as wanted.
-func await(ctx context.Context, client *kgo.Client, wanted func(*kmsg.MetadataResponse) bool) error {
+func await(ctx context.Context, from kmsg.Requestor, wanted func(*kmsg.MetadataResponse) bool) error {
 	for {
-		m, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
+		m, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, from)
 		if err == nil && wanted(m) {
 			return nil
 		}
